@@ -1,0 +1,213 @@
+"""Everything that the environment decides, read once into one frozen object."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from orchestration.errors import WarehouseError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DOMAINS = ("core", "ai", "wework", "health", "business", "customer")
+TARGETS = ("embedded", "mysql")
+TIME_ZONE = "Asia/Shanghai"
+UTC_OFFSET = "+08:00"
+
+
+@dataclass(frozen=True)
+class MySQLConnection:
+    """Where the MySQL server is and how to log in; the password never shows in a repr."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    # "environment" (MYSQL_* variables) or "private" (the server that `warehouse mysql up` runs)
+    origin: str = "environment"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment, checked. Paths are absolute; `as_of` is business wall clock or None."""
+
+    target: str = "embedded"
+    duckdb_path: Path = PROJECT_ROOT / ".local" / "saas_warehouse.duckdb"
+    local_dir: Path = PROJECT_ROOT / ".local"
+    database_prefix: str = ""
+    domains: tuple[str, ...] = DOMAINS
+    as_of: datetime | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_mysql(self) -> bool:
+        """Whether the chosen engine is MySQL."""
+        return self.target == "mysql"
+
+    @cached_property
+    def mysql(self) -> MySQLConnection:
+        """The MySQL server from MYSQL_* or, without MYSQL_HOST, the private one.
+
+        Raises WarehouseError when neither is there or a variable is missing.
+        """
+        return mysql_connection(self.environment, self.local_dir)
+
+    @cached_property
+    def mask_key(self) -> str:
+        """The secret behind every keyed hash: WAREHOUSE_MASK_KEY, else a development key.
+
+        A server named by MYSQL_HOST holds real people, so there the key must be given.
+        """
+        if key := self.environment.get("WAREHOUSE_MASK_KEY"):
+            return key
+        if self.is_mysql and self.environment.get("MYSQL_HOST"):
+            raise WarehouseError(
+                "WAREHOUSE_MASK_KEY is not set, and masked columns on the server named by "
+                "MYSQL_HOST need it.",
+                fix="export WAREHOUSE_MASK_KEY with the company's masking key (32+ characters).",
+            )
+        return development_mask_key(self.local_dir)
+
+    def with_target(self, target: str) -> Settings:
+        """The same settings for another engine."""
+        return replace(self, target=one_of("target", target, TARGETS))
+
+    def child_environment(self) -> dict[str, str]:
+        """The environment for a dbt or Dagster process: what it had, plus these settings."""
+        child = dict(self.environment)
+        child |= {
+            "WAREHOUSE_TARGET": self.target,
+            "WAREHOUSE_DUCKDB_PATH": str(self.duckdb_path),
+            "WAREHOUSE_LOCAL_DIR": str(self.local_dir),
+            "WAREHOUSE_DATABASE_PREFIX": self.database_prefix,
+            "WAREHOUSE_DOMAINS": ",".join(self.domains),
+            "WAREHOUSE_AS_OF": self.as_of.isoformat(" ") if self.as_of else "",
+        }
+        if self.is_mysql:
+            child |= {
+                "MYSQL_HOST": self.mysql.host,
+                "MYSQL_PORT": str(self.mysql.port),
+                "MYSQL_USER": self.mysql.user,
+                "MYSQL_PASSWORD": self.mysql.password,
+                "WAREHOUSE_MASK_KEY": self.mask_key,
+            }
+        return child
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Read and check the environment; `overrides` are the command line's answers.
+
+    Overrides: target, domains (comma-separated or a sequence), as_of (text), database_prefix.
+    Raises WarehouseError that names the variable or option and its allowed values.
+    """
+    env = dict(os.environ if environment is None else environment)
+
+    def pick(option: str, variable: str, default: str = "") -> str:
+        value = overrides.get(option)
+        return str(value) if value is not None else env.get(variable, default)
+
+    local_dir = Path(env.get("WAREHOUSE_LOCAL_DIR") or PROJECT_ROOT / ".local").absolute()
+    domains = overrides.get("domains")
+    if domains is None or isinstance(domains, str):
+        domains = parse_domains(domains or env.get("WAREHOUSE_DOMAINS", ""))
+    return Settings(
+        target=one_of("target", pick("target", "WAREHOUSE_TARGET", "embedded"), TARGETS),
+        duckdb_path=Path(
+            env.get("WAREHOUSE_DUCKDB_PATH") or local_dir / "saas_warehouse.duckdb"
+        ).absolute(),
+        local_dir=local_dir,
+        database_prefix=pick("database_prefix", "WAREHOUSE_DATABASE_PREFIX"),
+        domains=tuple(domains),  # type: ignore[arg-type]
+        as_of=parse_as_of(pick("as_of", "WAREHOUSE_AS_OF")),
+        environment=env,
+    )
+
+
+def one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:
+    """`value` if it is allowed; else an error that lists what is."""
+    if value not in allowed:
+        raise WarehouseError(
+            f"Unknown {what} {value!r}.", fix=f"choose one of: {', '.join(allowed)}."
+        )
+    return value
+
+
+def parse_domains(text: str) -> tuple[str, ...]:
+    """Comma-separated domains in deployment order (core first); empty means all six."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        one_of("domain", name, DOMAINS)
+    return tuple(d for d in DOMAINS if d in names) if names else DOMAINS
+
+
+def parse_as_of(text: str) -> datetime | None:
+    """An instant of business wall clock; a bare date means the last second of that day."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise WarehouseError(
+            f"as_of {text!r} is not a date or a time.",
+            fix="write it as 2026-06-30 or '2026-06-30 23:59:59' (business wall clock).",
+        ) from None
+    if moment.tzinfo is not None:
+        raise WarehouseError(
+            f"as_of {text!r} carries a time zone.",
+            fix=f"give {TIME_ZONE} wall clock without an offset.",
+        )
+    if len(text) == 10:
+        moment = moment.replace(hour=23, minute=59, second=59)
+    return moment.replace(microsecond=0)
+
+
+def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection:
+    """The server that MYSQL_* name, else the private one that `warehouse mysql up` left running."""
+    if env.get("MYSQL_HOST"):
+        missing = [name for name in ("MYSQL_USER", "MYSQL_PASSWORD") if not env.get(name)]
+        if missing:
+            raise WarehouseError(
+                f"MYSQL_HOST is set, but {' and '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} not.",
+                fix="export MYSQL_HOST, MYSQL_PORT, MYSQL_USER and MYSQL_PASSWORD together, "
+                "or unset MYSQL_HOST to use the private server.",
+            )
+        port = env.get("MYSQL_PORT") or "3306"
+        if not port.isdigit():
+            raise WarehouseError(
+                f"MYSQL_PORT {port!r} is not a number.", fix="export MYSQL_PORT=3306, say."
+            )
+        return MySQLConnection(
+            env["MYSQL_HOST"], int(port), env["MYSQL_USER"], env["MYSQL_PASSWORD"]
+        )
+    file = local_dir / "mysql" / "connection.json"
+    if not file.exists():
+        raise WarehouseError(
+            "No MySQL server: MYSQL_HOST is not set and no private server was made.",
+            fix="run `make mysql-up`, or export MYSQL_HOST, MYSQL_PORT, MYSQL_USER and "
+            "MYSQL_PASSWORD.",
+        )
+    saved = json.loads(file.read_text())
+    return MySQLConnection(
+        saved["host"], int(saved["port"]), saved["user"], saved["password"], origin="private"
+    )
+
+
+def development_mask_key(local_dir: Path) -> str:
+    """A random key for development data, made on first use, readable by its owner only."""
+    file = local_dir / "mask_key"
+    try:
+        local_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text().strip()
+    with os.fdopen(descriptor, "w") as handle:
+        key = secrets.token_hex(32)
+        handle.write(key + "\n")
+    return key
