@@ -1,0 +1,270 @@
+"""The `warehouse` command: deploy, fill, build, check and look after the six databases.
+
+Every command reads its settings from the environment (README, "Settings"), takes `--help`, exits
+with 0 when all is well, 1 when something is wrong with the data or a server, 2 for wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from orchestration.errors import WarehouseError
+from orchestration.settings import DOMAINS, Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+app = typer.Typer(
+    help="The SaaS warehouse: deploy, fill, build, check and look after the six databases.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+mysql_app = typer.Typer(help="The private MySQL server for development and tests.")
+app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
+
+Target = Annotated[
+    Optional[str],
+    typer.Option("--target", "-t", help="embedded (DuckDB) or mysql [env WAREHOUSE_TARGET]."),
+]
+Domains = Annotated[
+    Optional[list[str]],
+    typer.Option("--domain", "-d", help=f"One of {', '.join(DOMAINS)}; repeat for more."),
+]
+AsOf = Annotated[
+    Optional[str],
+    typer.Option("--as-of", help="Pin the clock: a date or a time [env WAREHOUSE_AS_OF]."),
+]
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    if debug:
+        os.environ["WAREHOUSE_DEBUG"] = "1"
+
+
+def say(text: str = "") -> None:
+    """A line for the user; progress goes to stderr, results to stdout."""
+    typer.echo(text)
+
+
+def progress(text: str) -> None:
+    """A line about what is going on."""
+    typer.echo(text, err=True)
+
+
+def _settings(
+    target: str | None = None, domains: list[str] | None = None, as_of: str | None = None
+) -> Settings:
+    joined = ",".join(domains) if domains else None
+    return load_settings(target=target, domains=joined, as_of=as_of)
+
+
+@app.command()
+def deploy(
+    target: Target = None,
+    domain: Domains = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the statements, change nothing.")] = False,
+) -> None:
+    """Make the databases, tables, keys, partitions and default rows that are missing."""
+    from orchestration.schema.deploy import deploy as run
+
+    settings = _settings(target, domain)
+    report = run(settings, domains=settings.domains, dry_run=dry_run, progress=progress)
+    say(report.summary())
+
+
+@app.command()
+def doctor(
+    target: Target = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
+) -> None:
+    """Examine a server or file, line by line, with the command that mends each problem.
+
+    Exit code 0: all well; 1: warnings; 2: problems.
+    """
+    from orchestration.schema.doctor import examine, exit_code, render, to_json
+
+    findings = examine(_settings(target))
+    say(to_json(findings) if as_json else render(findings))
+    raise typer.Exit(exit_code(findings))
+
+
+@app.command()
+def generate(
+    scale: Annotated[str, typer.Option(help="demo (300k rows), small (3 M) or bench (20 M+).")] = (
+        "demo"
+    ),
+    seed: Annotated[int, typer.Option(help="Same seed and dates, same bytes.")] = 1,
+    end_date: Annotated[
+        Optional[str], typer.Option(help="Last business day of the data; default today.")
+    ] = None,
+    out: Annotated[
+        Optional[Path], typer.Option(help="Directory; default .local/data/<scale>.")
+    ] = None,
+    domain: Domains = None,
+    dirt: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of rows to damage, told in ledger.jsonl.")
+    ] = 0.0,
+) -> None:
+    """Write sample data for the 79 application tables as Parquet, deterministically."""
+    from orchestration.sampledata.generate import generate as run
+
+    settings = _settings(domains=domain)
+    report = run(
+        settings,
+        scale=scale,
+        seed=seed,
+        end_date=end_date,
+        directory=out,
+        domains=settings.domains,
+        dirt=dirt,
+        progress=progress,
+    )
+    say(report.summary())
+
+
+@app.command()
+def load(
+    directory: Annotated[
+        Optional[Path], typer.Argument(help="What `generate` wrote; default .local/data/demo.")
+    ] = None,
+    target: Target = None,
+    domain: Domains = None,
+) -> None:
+    """Bulk-load generated data; can be stopped anywhere and run again."""
+    from orchestration.sampledata.load import load as run
+
+    settings = _settings(target, domain)
+    directory = directory or settings.local_dir / "data" / "demo"
+    report = run(settings, directory, domains=settings.domains, progress=progress)
+    say(report.summary())
+
+
+@app.command()
+def validate(
+    target: Target = None,
+    domain: Domains = None,
+    as_of: AsOf = None,
+    docs: Annotated[
+        Optional[Path], typer.Option(help="Also write the suites' pages (HTML) here.")
+    ] = None,
+) -> None:
+    """Hold what was built against the quality suites; exit code 1 if an expectation fails."""
+    from orchestration.validation import validate as run
+
+    settings = _settings(target, domain, as_of)
+    report = run(settings, domains=settings.domains, docs_directory=docs, progress=progress)
+    say(report.summary())
+    raise typer.Exit(0 if report.success else 1)
+
+
+@app.command()
+def demo(
+    target: Target = None,
+    scale: Annotated[str, typer.Option(help="demo, small or bench.")] = "demo",
+    seed: Annotated[int, typer.Option(help="Seed of the sample data.")] = 1,
+    as_of: AsOf = None,
+) -> None:
+    """Deploy, generate, load, build, test and validate; then say what is there to look at."""
+    from orchestration.demo import run_demo
+
+    settings = _settings(target, as_of=as_of)
+    raise typer.Exit(run_demo(settings, scale=scale, seed=seed, say=say, progress=progress))
+
+
+@app.command("staging-docs")
+def staging_docs(
+    check: Annotated[bool, typer.Option(help="Change nothing; exit 1 if a file is stale.")] = False,
+) -> None:
+    """Write staging's YAML from the schema of record and the staging models."""
+    from orchestration.schema.record import load_record
+    from orchestration.schema.staging import docs_path, staging_docs
+
+    stale = []
+    for domain in DOMAINS:
+        text, file = staging_docs(load_record(), domain), docs_path(domain)
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            stale.append(file.name)
+            if not check:
+                file.write_text(text, encoding="utf-8")
+    if check and stale:
+        raise WarehouseError(
+            f"Stale staging docs: {', '.join(stale)}.", fix="run `warehouse staging-docs`."
+        )
+    say(f"{'wrote ' + ', '.join(stale) if stale else 'staging docs are up to date'}")
+
+
+@mysql_app.command("up")
+def mysql_up(
+    port: Annotated[Optional[int], typer.Option(help="Port; default any free one.")] = None,
+) -> None:
+    """Start the private server (fetched on first use), or check the one in MYSQL_HOST."""
+    from orchestration import mysql_server
+
+    server = mysql_server.up(_settings(), port=port)
+    say(f"MySQL {server.version} answers on {server.host}:{server.port} as {server.user}.")
+    say('For dbt and other programs: eval "$(warehouse mysql env)"')
+
+
+@mysql_app.command("down")
+def mysql_down() -> None:
+    """Stop the private server; its data stays."""
+    from orchestration import mysql_server
+
+    say("stopped" if mysql_server.down(_settings()) else "was not running")
+
+
+@mysql_app.command("status")
+def mysql_status() -> None:
+    """Say whether the private server runs; exit code 1 if not."""
+    from orchestration import mysql_server
+
+    server = mysql_server.status(_settings())
+    say(f"running on {server.host}:{server.port}" if server else "not running")
+    raise typer.Exit(0 if server else 1)
+
+
+@mysql_app.command("env")
+def mysql_env() -> None:
+    """Print export lines for a shell: eval "$(warehouse mysql env)"."""
+    from orchestration import mysql_server
+
+    for line in mysql_server.env_lines(_settings()):
+        say(line)
+
+
+@contextmanager
+def _errors_in_one_sentence() -> Iterator[None]:
+    """Show a WarehouseError as its two sentences; with --debug, its traceback too."""
+    try:
+        yield
+    except WarehouseError as error:
+        if os.environ.get("WAREHOUSE_DEBUG"):
+            raise
+        typer.secho(f"error: {error.message}", fg="red", err=True)
+        typer.secho(f"  fix: {error.fix}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+def main() -> None:
+    """Console entry point."""
+    from orchestration.database import friendly_errors
+
+    with _errors_in_one_sentence(), friendly_errors():
+        app()
+
+
+if __name__ == "__main__":
+    main()
