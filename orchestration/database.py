@@ -1,0 +1,329 @@
+"""Connections to either engine, and database errors turned into sentences.
+
+Everybody uses `begin(settings)` (one transaction) or `connect(settings)` (the caller commits).
+MySQL connections come from a small pool; the DuckDB file is opened late and closed at once,
+because one process at a time may hold it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import duckdb
+import pymysql
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from orchestration.errors import WarehouseError
+from orchestration.settings import UTC_OFFSET, MySQLConnection, Settings
+
+OLDEST_MYSQL = (8, 0)
+CHARSET = "utf8mb4"
+COLLATION = "utf8mb4_unicode_ci"
+# DDL must not queue behind a long query with everybody else behind it; a year is MySQL's default.
+LOCK_WAIT_SECONDS = 5
+# The default of 1,024 bytes cuts group_concat silently.
+GROUP_CONCAT_BYTES = 1_048_576
+SESSION = (
+    f"set names {CHARSET} collate {COLLATION}, time_zone = '{UTC_OFFSET}', "
+    f"lock_wait_timeout = {LOCK_WAIT_SECONDS}, group_concat_max_len = {GROUP_CONCAT_BYTES}"
+)
+# How long to wait for another process to let go of the DuckDB file, unless
+# WAREHOUSE_DUCKDB_WAIT_SECONDS says otherwise.
+DUCKDB_WAIT_SECONDS = 15.0
+
+
+def database_name(settings: Settings, name: str) -> str:
+    """The database (DuckDB: schema) of this installation, e.g. `wework_platform` -> `t1_wework_…`."""
+    return f"{settings.database_prefix}{name}"
+
+
+def connect_engine(settings: Settings, *, read_only: bool = False) -> sa.Engine:
+    """The engine of the chosen target; nothing is opened yet.
+
+    `read_only` matters to DuckDB only, where readers can share the file with each other.
+    """
+    if settings.is_mysql:
+        # The process id keeps a forked child from sharing its parent's sockets.
+        return _mysql_engine(settings.mysql, os.getpid())
+    return _duckdb_engine(settings.duckdb_path, read_only)
+
+
+@contextmanager
+def connect(settings: Settings, *, read_only: bool = False) -> Iterator[sa.Connection]:
+    """One open connection; the caller commits. Database errors leave as WarehouseError.
+
+    Rows must be fetched before it closes: DuckDB results are empty afterwards, without an error.
+    """
+    with friendly_errors(settings):
+        connection = _open(settings, read_only)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def begin(settings: Settings) -> Iterator[sa.Connection]:
+    """One connection in one transaction: committed at the end, rolled back on any exception."""
+    with connect(settings) as connection, connection.begin():
+        yield connection
+
+
+def _open(settings: Settings, read_only: bool) -> sa.Connection:
+    if settings.is_mysql:
+        return connect_engine(settings).connect()
+    _check_duckdb_folder(settings.duckdb_path)
+    patience = float(
+        settings.environment.get("WAREHOUSE_DUCKDB_WAIT_SECONDS") or DUCKDB_WAIT_SECONDS
+    )
+    deadline = time.monotonic() + patience
+    pause = 0.05
+    while True:
+        try:
+            return connect_engine(settings, read_only=read_only).connect()
+        except DBAPIError as error:
+            if not _is_held(str(error.orig)) or time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 1.0)
+
+
+def _is_held(message: str) -> bool:
+    return "Could not set lock on file" in message or "different configuration" in message
+
+
+def _check_duckdb_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"The folder {path.parent} for the DuckDB file cannot be made: {error.strerror}.",
+            fix="choose another place with WAREHOUSE_DUCKDB_PATH, or mend the folder's owner.",
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _duckdb_engine(path: Path, read_only: bool) -> sa.Engine:
+    arguments = {"read_only": True} if read_only else {}
+    return sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
+
+
+@lru_cache(maxsize=32)
+def _mysql_engine(server: MySQLConnection, process: int) -> sa.Engine:
+    engine = sa.create_engine(
+        "mysql+pymysql://",
+        creator=lambda: _open_mysql(server),
+        pool_size=2,
+        max_overflow=6,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+    )
+    # After SQLAlchemy's own hook, whose `set names` falls back to the server's collation.
+    sa.event.listen(engine, "connect", _set_session)
+    return engine
+
+
+def _open_mysql(server: MySQLConnection) -> pymysql.Connection:
+    connection = pymysql.connect(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        password=server.password,
+        charset=CHARSET,
+        connect_timeout=10,
+        local_infile=True,
+        client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
+    )
+    try:
+        check_server_version(connection.get_server_info())
+    except WarehouseError:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_session(connection: pymysql.Connection, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(SESSION)
+
+
+def check_server(connection: sa.Connection) -> str:
+    """The server's version; WarehouseError for MariaDB and for anything before MySQL 8.0."""
+    version = str(connection.scalar(sa.text("select version()")))
+    if connection.dialect.name == "mysql":
+        check_server_version(version)
+    return version
+
+
+def check_server_version(version: str) -> None:
+    """Refuse, by what `select version()` or the handshake says, servers that cannot work."""
+    if "mariadb" in version.lower():
+        raise WarehouseError(
+            f"The server is MariaDB ({version}), not MySQL: its JSON is text without MySQL's "
+            "operators, and its windows, percentiles and partition DDL differ, so models would "
+            "fail or, worse, answer differently.",
+            fix="point MYSQL_HOST and MYSQL_PORT at MySQL 8.0 or later, or unset MYSQL_HOST and "
+            "run `make mysql-up` for a private one.",
+        )
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_MYSQL:
+        raise WarehouseError(
+            f"The server is MySQL {version}; common table expressions, window functions and "
+            "expression defaults need 8.0.",
+            fix="upgrade it to MySQL 8.0 or later (8.4 and 9.7 are long-term releases).",
+        )
+
+
+@contextmanager
+def friendly_errors(settings: Settings) -> Iterator[None]:
+    """Turn database and disk errors that a user can act on into WarehouseError.
+
+    Others pass unchanged: they are mistakes in the code, and their traceback is what helps.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        known = explain(error.orig, settings)
+        if known is None:
+            raise
+        raise known from error
+    except (pymysql.MySQLError, duckdb.Error, OSError) as error:
+        known = explain(error, settings)
+        if known is None:
+            raise
+        raise known from error
+
+
+def explain(error: BaseException | None, settings: Settings) -> WarehouseError | None:
+    """The sentence and the fix for an error of a driver or of the disk; None when unknown."""
+    if isinstance(error, pymysql.MySQLError):
+        return _explain_mysql(error, settings.mysql)
+    if isinstance(error, duckdb.Error):
+        return _explain_duckdb(str(error), settings.duckdb_path)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _disk_full(str(error.filename or settings.local_dir))
+    return None
+
+
+def _disk_full(where: str) -> WarehouseError:
+    return WarehouseError(
+        f"The disk is full ({where}).",
+        fix="free some space and run the command again; it goes on where it stopped.",
+    )
+
+
+def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> WarehouseError | None:
+    code, message = _code_and_message(error)
+    where = f"{server.host}:{server.port}"
+    start = (
+        "run `make mysql-up`."
+        if server.origin == "private"
+        else "check MYSQL_HOST and MYSQL_PORT and that the server is up, or unset MYSQL_HOST and "
+        "run `make mysql-up` for a private one."
+    )
+    if code in (2002, 2003):
+        if "Name or service not known" in message or "name resolution" in message:
+            reason = f"No host is called {server.host}."
+        elif "refused" in message:
+            reason = f"Nothing listens on {where}: the connection was refused."
+        else:
+            reason = f"The MySQL server at {where} cannot be reached: {message}."
+        return WarehouseError(reason, fix=start)
+    if code in (2006, 2013, 2055) or isinstance(error, pymysql.err.InterfaceError):
+        return WarehouseError(
+            f"The connection to the MySQL server at {where} was lost.",
+            fix="see whether it was restarted or ran out of memory, and run the command again.",
+        )
+    if code in (1045, 1698):
+        return WarehouseError(
+            f"The MySQL server at {where} does not let user {server.user!r} in with this password.",
+            fix="correct MYSQL_USER and MYSQL_PASSWORD."
+            if server.origin == "environment"
+            else "run `make mysql-down` and `make mysql-up` to have the private server anew.",
+        )
+    if code in (1044, 1142, 1143, 1227, 1370, 1419):
+        return WarehouseError(
+            f"User {server.user!r} lacks a permission: {message}.",
+            fix="have an administrator grant it; `warehouse doctor` lists what is missing.",
+        )
+    if code == 3159:
+        return WarehouseError(
+            f"The MySQL server at {where} accepts encrypted connections only.",
+            fix="have TLS set up for this client, or switch require_secure_transport off.",
+        )
+    if code in (1040, 1203, 1226):
+        return WarehouseError(
+            f"The MySQL server at {where} has no connection left: {message}.",
+            fix="wait, or raise max_connections.",
+        )
+    if code in (3, 20, 1021, 1114) or (code == 1030 and "28" in message):
+        return _disk_full(f"of the MySQL server at {where}: {message}")
+    if code == 1205 and "metadata" in message:
+        return WarehouseError(
+            "A table is in use by a long transaction, so it cannot be altered now.",
+            fix="run the command again when `show processlist` shows that it ended.",
+        )
+    if code in (1049, 1146):
+        return WarehouseError(f"{message}.", fix="run `warehouse deploy` first.")
+    if code in (3948, 2068):
+        return WarehouseError(
+            f"The MySQL server at {where} refuses LOAD DATA LOCAL (local_infile is off).",
+            fix="`set global local_infile = on` as an administrator.",
+        )
+    return None
+
+
+def _code_and_message(error: pymysql.MySQLError) -> tuple[int, str]:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    message = str(error.args[1]) if len(error.args) > 1 else str(error)
+    return code, message.rstrip(".")
+
+
+def _explain_duckdb(message: str, path: Path) -> WarehouseError | None:
+    if "Could not set lock on file" in message:
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", message)
+        name = f"{Path(holder[1]).name}, process {holder[2]}" if holder else "not named"
+        stop = f" (`kill {holder[2]}`)" if holder else ""
+        return WarehouseError(
+            f"Another process holds {path}: {name}.",
+            fix=f"let it finish or stop it{stop}, then run the command again; "
+            "WAREHOUSE_DUCKDB_WAIT_SECONDS says how long to wait for it.",
+        )
+    if "different configuration" in message:
+        return WarehouseError(
+            f"{path} is already open in this process in another mode.",
+            fix="close that connection first.",
+        )
+    if "not a valid DuckDB database file" in message:
+        return WarehouseError(
+            f"{path} is not a DuckDB file.",
+            fix="move it away, or name another one with WAREHOUSE_DUCKDB_PATH.",
+        )
+    if "newer version of DuckDB" in message or "different version" in message:
+        return WarehouseError(
+            f"{path} was written by another version of DuckDB: {message.splitlines()[0]}",
+            fix="run `make setup` for the locked version, or move the file away.",
+        )
+    if "No space left" in message or "disk full" in message.lower():
+        return _disk_full(str(path))
+    if message.startswith("IO Error") and str(path) in message:
+        return WarehouseError(
+            f"The DuckDB file cannot be opened: {message.splitlines()[0]}.",
+            fix=f"make {path.parent} writable for you, or choose another place with "
+            "WAREHOUSE_DUCKDB_PATH.",
+        )
+    if message.startswith("Catalog Error") and "does not exist" in message:
+        return WarehouseError(
+            f"{message.splitlines()[0].removeprefix('Catalog Error: ')}",
+            fix="run `warehouse deploy` first.",
+        )
+    return None

@@ -1,0 +1,127 @@
+"""Settings for tests: a DuckDB file of the test's own, and MySQL databases of the test's own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+
+from orchestration import database
+from orchestration.errors import WarehouseError
+from orchestration.settings import (
+    PROJECT_ROOT,
+    MySQLConnection,
+    Settings,
+    load_settings,
+    mysql_connection,
+)
+
+_COUNTER = itertools.count(1)
+MASK_KEY = "a-key-for-tests-only-0123456789abcdef"
+
+
+def _own_environment(folder: Path, **more: str) -> dict[str, str]:
+    """The developer's environment without what would point a test at real data."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WAREHOUSE_", "MYSQL_"))
+    }
+    return {
+        **kept,
+        "WAREHOUSE_LOCAL_DIR": str(folder),
+        "WAREHOUSE_DUCKDB_PATH": str(folder / "saas_warehouse.duckdb"),
+        "WAREHOUSE_MASK_KEY": MASK_KEY,
+        **more,
+    }
+
+
+def drop_databases(settings: Settings) -> None:
+    """Drop every MySQL database behind the settings' prefix (which must not be empty)."""
+    assert settings.database_prefix, "refusing to drop databases without a prefix"
+    with database.connect(settings) as connection:
+        names = connection.scalars(
+            sa.text(
+                "select schema_name from information_schema.schemata "
+                "where left(schema_name, char_length(:prefix)) = :prefix"
+            ),
+            {"prefix": settings.database_prefix},
+        ).all()
+        for name in names:
+            connection.exec_driver_sql(f"drop database if exists `{name}`")
+
+
+def _mysql_settings(server: MySQLConnection, folder: Path) -> Settings:
+    return load_settings(
+        _own_environment(
+            folder,
+            WAREHOUSE_TARGET="mysql",
+            WAREHOUSE_DATABASE_PREFIX=f"t{os.getpid()}_{next(_COUNTER)}_",
+            MYSQL_HOST=server.host,
+            MYSQL_PORT=str(server.port),
+            MYSQL_USER=server.user,
+            MYSQL_PASSWORD=server.password,
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> MySQLConnection:
+    """The server that MYSQL_* name, or the private one; without any the test fails and says why.
+
+    A developer who wants DuckDB only says so: WAREHOUSE_TEST_ENGINES=embedded skips instead.
+    """
+    if os.environ.get("WAREHOUSE_TEST_ENGINES") == "embedded":
+        pytest.skip("WAREHOUSE_TEST_ENGINES=embedded: no MySQL by the developer's choice")
+    local_dir = Path(os.environ.get("WAREHOUSE_LOCAL_DIR") or PROJECT_ROOT / ".local")
+    try:
+        server = mysql_connection(os.environ, local_dir)
+        pymysql.connect(
+            host=server.host,
+            port=server.port,
+            user=server.user,
+            password=server.password,
+            connect_timeout=10,
+        ).close()
+    except (WarehouseError, pymysql.MySQLError) as error:
+        pytest.fail(f"{error} (WAREHOUSE_TEST_ENGINES=embedded tests DuckDB alone.)", pytrace=False)
+    return server
+
+
+@pytest.fixture
+def embedded_settings(tmp_path: Path) -> Settings:
+    """DuckDB in a file of this test's own; nothing is deployed."""
+    return load_settings(_own_environment(tmp_path))
+
+
+@pytest.fixture
+def mysql_settings(mysql_server: MySQLConnection, tmp_path: Path) -> Iterator[Settings]:
+    """MySQL behind a database prefix of this test's own, dropped at its end."""
+    settings = _mysql_settings(mysql_server, tmp_path)
+    yield settings
+    drop_databases(settings)
+
+
+@pytest.fixture(params=["embedded", pytest.param("mysql", marks=pytest.mark.mysql)])
+def engine_settings(request: pytest.FixtureRequest) -> Settings:
+    """Each engine in turn: a test that takes this runs on both."""
+    return request.getfixturevalue(f"{request.param}_settings")
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.mysql)])
+def module_engine_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Each engine in turn, one set of databases for a whole test module."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "embedded":
+        yield load_settings(_own_environment(folder))
+        return
+    settings = _mysql_settings(request.getfixturevalue("mysql_server"), folder)
+    yield settings
+    drop_databases(settings)
