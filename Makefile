@@ -1,0 +1,97 @@
+# Everything a person runs. `make help` lists the targets; each is a line of the project's own tools.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+TARGET ?= embedded
+SCALE ?= demo
+PYTEST_ARGS ?=
+SUPPORTED := 3.11 or 3.12
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that dbt 1.7 and Dagster can share.
+PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	>/dev/null 2>&1 && echo $$python && break; done)
+
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+export DBT_PROFILES_DIR := $(CURDIR)
+
+.PHONY: help
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: no Python $(SUPPORTED) found (python3 is $$(python3 --version 2>&1 || echo missing))." >&2; \
+		echo "  fix: install Python $(SUPPORTED), or say where it is: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; fi
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "error: $(PYTHON) cannot make virtual environments (no ensurepip)." >&2; \
+		echo "  fix: install your system's venv package (python3-venv on Debian)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Make .venv and install the locked packages
+
+.PHONY: demo
+demo: setup ## Deploy, fill, build, test and validate (TARGET=embedded or mysql)
+	@if [ "$(TARGET)" = mysql ]; then $(BIN)/warehouse mysql up; fi
+	@$(BIN)/warehouse demo --target $(TARGET) --scale $(SCALE)
+
+.PHONY: test
+test: setup lint mysql-up ## Lint, then test everything on DuckDB and on MySQL
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: proof
+proof: setup mysql-up ## The long proofs too: many seeds, many kills, large scales
+	$(BIN)/python -m pytest -m 'slow or not slow' $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## Check Python, SQL and YAML style, and that generated docs are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/yamllint --strict .
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/dbt snapshots
+	$(BIN)/warehouse staging-docs --check
+
+.PHONY: format
+format: setup ## Bring Python and SQL into the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar models tests/dbt snapshots
+	$(BIN)/warehouse staging-docs
+
+.PHONY: mysql-up mysql-down mysql-env
+mysql-up: setup ## Start a private MySQL (or check the one in MYSQL_HOST)
+	@$(BIN)/warehouse mysql up
+mysql-down: setup ## Stop the private MySQL; its data stays
+	@$(BIN)/warehouse mysql down
+mysql-env: ## Print the private MySQL's settings: eval "$$(make -s mysql-env)"
+	@$(BIN)/warehouse mysql env
+
+.PHONY: dagster
+dagster: setup ## Open the schedules and assets in Dagster's UI
+	@$(BIN)/warehouse dagster --target $(TARGET)
+
+.PHONY: docs
+docs: setup ## Write dbt's docs and the suites' pages, and say where they are
+	@$(BIN)/warehouse docs --target $(TARGET)
+
+.PHONY: bench
+bench: setup ## Measure side by side: generator, loaders, builds
+	@$(BIN)/python -m benchmarks
+
+.PHONY: lock
+lock: setup ## Resolve requirements.lock anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
+		--no-emit-index-url --no-strip-extras --no-header --quiet --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove what was built and loaded; keep .venv and the MySQL server's packages
+	rm -rf target logs .local/saas_warehouse.duckdb* .local/data .local/docs .local/dagster
