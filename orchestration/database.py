@@ -42,7 +42,7 @@ DUCKDB_WAIT_SECONDS = 15.0
 
 
 def database_name(settings: Settings, name: str) -> str:
-    """The database (DuckDB: schema) of this installation, e.g. `wework_platform` -> `t1_wework_…`."""
+    """The name in this installation: the record's name behind WAREHOUSE_DATABASE_PREFIX."""
     return f"{settings.database_prefix}{name}"
 
 
