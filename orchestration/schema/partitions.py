@@ -24,7 +24,7 @@ _MONTH_NAME = re.compile(r"p(\d{4})(\d{2})")
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition that exists; `before` is its exclusive upper bound (+08:00), None for MAXVALUE."""
+    """A partition; `before` is its exclusive upper bound (+08:00 wall clock), None for MAXVALUE."""
 
     name: str
     before: datetime | None
@@ -102,7 +102,8 @@ def plan_partitions(
     """
     dated = [m for m in (month_of(p.name) for p in existing) if m is not None]
     start = min([first_of_month(d) for d in (oldest or as_of, as_of)] + dated[:1])
-    wanted = [monthly(month) for month in months_between(start, add_months(as_of, ahead))]
+    end = max([add_months(as_of, ahead), *dated])
+    wanted = [monthly(month) for month in months_between(start, end)]
     if not existing:
         return [Step(None, (*wanted, Partition(CATCH_ALL, None)))]
     steps = []
