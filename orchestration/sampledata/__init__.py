@@ -1,1 +1,1 @@
-"""Sample data: generated as Parquet, deterministic to the byte, then bulk-loaded on either engine."""
+"""Sample data: deterministic Parquet datasets, and how they get into either engine."""

@@ -1,4 +1,4 @@
-"""Write a dataset: `<directory>/<database>/<table>.parquet` and a manifest, same plan same bytes."""
+"""Write a dataset: `<database>/<table>.parquet` and a manifest. Same plan, same bytes."""
 
 from __future__ import annotations
 

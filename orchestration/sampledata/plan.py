@@ -19,8 +19,10 @@ CHUNK_ROWS = 250_000
 _FACTOR = {"demo": 0.0051, "small": 0.0525, "bench": 0.36}
 _DAYS = {"demo": 122, "small": 275, "bench": 396}
 # Tables whose size decides how everything else spreads, so that no tenant or account is a lone row.
-_MINIMUM = {
-    "saas_tenants": {"demo": 24, "small": 80, "bench": 360},
+_EXACT = {
+    "saas_tenants": {"demo": 24, "small": 60, "bench": 360},
+    "saas_tenant_quotas": {"demo": 24, "small": 60, "bench": 360},
+    "wework_accounts": {"demo": 72, "small": 240, "bench": 600},
     "saas_users": {"demo": 320},
     "customers": {"demo": 1500},
     "health_patients": {"demo": 240},
@@ -48,9 +50,11 @@ class Plan:
 
     def rows(self, table: str) -> int:
         """How many rows `table` should get: rows_expected × the scale's factor, within reason."""
+        exact = _EXACT.get(table, {}).get(self.scale)
+        if exact is not None:
+            return exact
         expected = load_record().table(table).rows_expected
-        least = max(_least(expected), _MINIMUM.get(table, {}).get(self.scale, 0))
-        return max(least, round(expected * _FACTOR[self.scale]))
+        return max(_least(expected), round(expected * _FACTOR[self.scale]))
 
     def since(self, table: str) -> datetime:
         """First instant at which `table` may hold rows: `start`, or later by its retention."""

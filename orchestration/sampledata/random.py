@@ -487,20 +487,27 @@ def user_agents(rng: np.random.Generator, rows: int) -> pa.DictionaryArray:
     return choice(rng, rows, words.USER_AGENTS)
 
 
-def sentences(rng: np.random.Generator, rows: int, emoji: float = 0.15) -> pa.DictionaryArray:
-    """Chinese chat and note sentences from a pool of 4,096; `emoji` of the pool ends in one.
+def sentences(rng: np.random.Generator, rows: int) -> pa.DictionaryArray:
+    """Chinese chat and note sentences from `sentence_pool`."""
+    pool = sentence_pool()
+    return take(pool, rng.integers(0, len(pool), rows))
+
+
+def sentence_pool() -> pa.Array:
+    """4,096 sentences; some hold quotes, tabs, line breaks, backslashes, and 15 % an emoji.
 
     The emoji are 4-byte characters, some of them sequences with joiners and skin tones.
     """
-    size = 4096
-    mould = np.random.Generator(np.random.PCG64(20))
-    head = choice(mould, size, words.OPENINGS)
-    body = choice(mould, size, words.REMARKS)
-    tail = choice(mould, size, words.CLOSINGS)
-    plain = join(head, body, tail)
-    face = join(plain, choice(mould, size, words.EMOJI))
-    pool = pc.if_else(pa.array(chance(mould, size, emoji)), face, plain)
-    return take(pool, rng.integers(0, size, rows))
+
+    def make() -> pa.Array:
+        size = 4096
+        rng = np.random.Generator(np.random.PCG64(20))
+        parts = [choice(rng, size, w) for w in (words.OPENINGS, words.REMARKS, words.CLOSINGS)]
+        plain = join(*parts)
+        face = join(plain, choice(rng, size, words.EMOJI))
+        return pc.if_else(pa.array(chance(rng, size, 0.15)), face, plain)
+
+    return _pool("sentences", make)
 
 
 def urls(host: str, path: str, names: pa.Array, suffix: str = "") -> pa.Array:
@@ -513,7 +520,8 @@ _POOLS: dict[str, pa.Array] = {}
 
 def _pool(name: str, make: Any) -> pa.Array:
     if name not in _POOLS:
-        _POOLS[name] = pa.array(make(), pa.string())
+        made = make()
+        _POOLS[name] = made if isinstance(made, pa.Array) else pa.array(made, pa.string())
     return _POOLS[name]
 
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-SURNAMES = tuple(
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余"
-) + (
-    "欧阳",
-    "司马",
-    "诸葛",
-    "上官",
-)
+_SINGLE = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余"
+SURNAMES = (*_SINGLE, "欧阳", "司马", "诸葛", "上官")
 GIVEN_NAMES = (
     "伟",
     "芳",
@@ -269,9 +263,9 @@ PINYIN = (
 MAIL_DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com", "corp.example.net")
 USER_AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 Version/17.5 Safari/605.1.15",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) wxwork/4.1.26 MicroMessenger/7.0.1",
-    "Mozilla/5.0 (Linux; Android 14; HUAWEI) AppleWebKit/537.36 wxwork/4.1.22 MicroMessenger/7.0.1",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 Safari/605.1.15",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) wxwork/4.1.26",
+    "Mozilla/5.0 (Linux; Android 14; HUAWEI) AppleWebKit/537.36 wxwork/4.1.22",
     "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
     "python-requests/2.32",
     "okhttp/4.12.0",

@@ -76,7 +76,7 @@ class Rows:
     ) -> Indexes:
         """For each tenant in `tenants` the index of one of its rows, created by `at` if given.
 
-        -1 where there is none. `skew` above 1 prefers a tenant's older rows (2 is marked, 4 strong).
+        -1 where there is none. `skew` above 1 prefers a tenant's older rows (4 is strong).
         """
         tenants = np.asarray(tenants, dtype=np.int64)
         low = self.first[tenants]
