@@ -181,6 +181,42 @@ def demo(
     raise typer.Exit(run_demo(settings, scale=scale, seed=seed, say=say, progress=progress))
 
 
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One select statement.")],
+    target: Target = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to show at the most.")] = 50,
+) -> None:
+    """Run a query, reading only, and show its rows."""
+    from orchestration.query import run
+
+    run(_settings(target), sql, limit)
+
+
+@app.command()
+def docs(
+    target: Target = None,
+    as_of: AsOf = None,
+) -> None:
+    """Write dbt's docs and the quality suites' pages as HTML, and say where they are."""
+    from orchestration.docs import write_docs
+
+    for line in write_docs(_settings(target, as_of=as_of), progress=progress):
+        say(line)
+
+
+@app.command()
+def dagster(
+    target: Target = None,
+    port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve Dagster's UI and run its schedules, until Ctrl-C."""
+    from orchestration.dagster_dev import run
+
+    raise typer.Exit(run(_settings(target), port=port, host=host))
+
+
 @app.command("staging-docs")
 def staging_docs(
     check: Annotated[bool, typer.Option(help="Change nothing; exit 1 if a file is stale.")] = False,
