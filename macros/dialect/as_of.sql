@@ -1,0 +1,15 @@
+{#- The instant that every "now" means: the pinned business wall clock as a literal, else the
+    server's clock when the query runs. -#}
+{% macro as_of() -%}
+    {%- set pinned = as_of_value() -%}
+    {%- if pinned -%} timestamp '{{ pinned }}'
+    {%- else -%} {{ adapter.dispatch('server_clock', 'saas_warehouse')() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The session's zone is +08:00 (dbt_warehouse_session), so this is business wall clock. -#}
+{% macro mysql__server_clock() -%} current_timestamp() {%- endmacro %}
+
+{% macro duckdb__server_clock() -%}
+    date_trunc('second', timezone('Asia/Shanghai', now()))
+{%- endmacro %}

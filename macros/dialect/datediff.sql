@@ -1,0 +1,29 @@
+{#- dbt.datediff counts boundaries crossed, weeks beginning on Monday. -#}
+{% macro mysql__datediff(first_date, second_date, datepart) -%}
+    {%- set first = 'cast(' ~ first_date ~ ' as datetime)' -%}
+    {%- set second = 'cast(' ~ second_date ~ ' as datetime)' -%}
+    {%- if datepart == 'year' -%} (year({{ second }}) - year({{ first }}))
+    {%- elif datepart == 'quarter' -%}
+        ((year({{ second }}) - year({{ first }})) * 4 + quarter({{ second }}) - quarter({{ first }}))
+    {%- elif datepart == 'month' -%}
+        ((year({{ second }}) - year({{ first }})) * 12 + month({{ second }}) - month({{ first }}))
+    {%- elif datepart == 'week' -%}
+        (datediff({{ week_start(second) }}, {{ week_start(first) }}) div 7)
+    {%- elif datepart == 'day' -%} datediff({{ second }}, {{ first }})
+    {%- elif datepart in ('hour', 'minute', 'second') -%}
+        timestampdiff(
+            {{ datepart }}, {{ dbt.date_trunc(datepart, first) }}, {{ dbt.date_trunc(datepart, second) }}
+        )
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('datediff: no part ' ~ datepart ~ ' on MySQL') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- date_diff('week', …) counts whole weeks, not Mondays. -#}
+{% macro duckdb__datediff(first_date, second_date, datepart) -%}
+    {%- if datepart == 'week' -%}
+        (date_diff('day', {{ week_start(first_date) }}, {{ week_start(second_date) }}) // 7)
+    {%- else -%}
+        date_diff('{{ datepart }}', cast({{ first_date }} as timestamp), cast({{ second_date }} as timestamp))
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,28 @@
+{#- A quotient of integers or decimals, rounded half away from zero once, as decimal(30, scale); NULL
+    for a divisor of 0. Operands carry at most 6 decimals. -#}
+{% macro exact_divide(numerator, denominator, scale) -%}
+    {{ adapter.dispatch('exact_divide', 'saas_warehouse')(numerator, denominator, scale) }}
+{%- endmacro %}
+
+{#- A quotient has only four decimals more than its numerator, so rounding it again would round twice:
+    20 more decimals put the first rounding out of reach. -#}
+{% macro mysql__exact_divide(numerator, denominator, scale) -%}
+    cast(
+        round(cast({{ numerator }} as decimal(60,20)) / nullif({{ denominator }}, 0), {{ scale }})
+        as decimal(30,{{ scale }})
+    )
+{%- endmacro %}
+
+{#- `/` on decimals is a double, and dividing by 0 an error: divide 128-bit integers instead. -#}
+{% macro duckdb__exact_divide(numerator, denominator, scale) -%}
+    {%- set n = 'cast(' ~ numerator ~ ' * 1000000 as hugeint)' -%}
+    {%- set d = 'nullif(cast(' ~ denominator ~ ' * 1000000 as hugeint), 0)' -%}
+    cast(
+        cast(
+            (2 * abs({{ n }}) * {{ 10 ** scale }} + abs({{ d }})) // (2 * abs({{ d }}))
+            * sign({{ n }}) * sign({{ d }})
+            as decimal({{ 30 - scale }},0)
+        ) * cast({{ '1' if scale == 0 else '0.' ~ '0' * (scale - 1) ~ '1' }} as decimal({{ scale + 1 }},{{ scale }}))
+        as decimal(30,{{ scale }})
+    )
+{%- endmacro %}

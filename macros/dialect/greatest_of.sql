@@ -1,0 +1,7 @@
+{#- The largest of a list of expressions; NULL as soon as one is NULL (DuckDB would skip it). -#}
+{% macro greatest_of(expressions) -%}
+    case
+        when {% for e in expressions %}{{ e }} is not null{{ ' and ' if not loop.last }}{% endfor %}
+            then greatest({{ expressions | join(', ') }})
+    end
+{%- endmacro %}
