@@ -1,0 +1,41 @@
+{#- The pseudonym of a value: HMAC-SHA-256 of its text in lower-case hexadecimal, keyed by the session
+    (dbt_warehouse_session puts the key's two pads into variables; no SQL ever shows it). Equal values
+    join; NULL stays NULL. Tables only: MySQL views cannot read a session variable. Without a key the
+    model fails. -#}
+{% macro mask_hash(expression) -%}
+    {%- if execute and model.config.materialized == 'view' -%}
+        {{ exceptions.raise_compiler_error('mask_hash belongs in tables: a view has no session key.') }}
+    {%- endif -%}
+    {{ adapter.dispatch('mask_hash', 'saas_warehouse')(expression) }}
+{%- endmacro %}
+
+{#- uuid_to_bin of a text that is no UUID is the one expression whose error shows its argument. -#}
+{% macro mysql__mask_hash(expression) -%}
+    sha2(
+        concat(
+            coalesce(@warehouse_mask_outer, uuid_to_bin('WAREHOUSE_MASK_KEY is not set')),
+            unhex(
+                sha2(
+                    concat(
+                        coalesce(@warehouse_mask_inner, uuid_to_bin('WAREHOUSE_MASK_KEY is not set')),
+                        cast(convert({{ expression }} using utf8mb4) as binary)
+                    ),
+                    256
+                )
+            )
+        ),
+        256
+    )
+{%- endmacro %}
+
+{% macro duckdb__mask_hash(expression) -%}
+    sha256(
+        coalesce(getvariable('warehouse_mask_outer'), error('WAREHOUSE_MASK_KEY is not set'))
+        || unhex(
+            sha256(
+                coalesce(getvariable('warehouse_mask_inner'), error('WAREHOUSE_MASK_KEY is not set'))
+                || encode(cast({{ expression }} as varchar))
+            )
+        )
+    )
+{%- endmacro %}

@@ -1,0 +1,24 @@
+{#- What a staging view reads: the source, or, when its domain is switched off, typed columns without
+    rows, so that the missing database is never touched. Bare only, it may bring its own alias:
+    `select * from {{ rows_of(source('wework', 'wework_accounts')) }}`. -#}
+{% macro rows_of(relation) -%}
+    {%- set enabled = enabled_domains() -%}
+    {#- the graph is there from the second pass on -#}
+    {%- set tables = graph.sources.values()
+        | selectattr('schema', 'equalto', relation.schema)
+        | selectattr('identifier', 'equalto', relation.identifier) | list if execute else [] -%}
+    {%- if not tables or tables[0].source_name in enabled -%} {{ relation }}
+    {%- else -%} {{ no_rows(tables[0].columns.values()) }} as {{ relation.identifier }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A subquery of typed columns without rows; columns that no database holds (meta.derived) are out. -#}
+{% macro no_rows(columns) -%}
+    (
+        select
+            {%- for column in columns if not column.meta.get('derived') %}
+            {{ cast_to('null', column.data_type) }} as {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        where 1 = 0
+    )
+{%- endmacro %}
