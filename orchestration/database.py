@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import UTC_OFFSET, MySQLConnection, Settings
+from orchestration.settings import UTC_OFFSET, MySQLConnection, Settings, load_settings
 
 OLDEST_MYSQL = (8, 0)
 CHARSET = "utf8mb4"
@@ -184,20 +184,17 @@ def check_server_version(version: str) -> None:
 
 
 @contextmanager
-def friendly_errors(settings: Settings) -> Iterator[None]:
+def friendly_errors(settings: Settings | None = None) -> Iterator[None]:
     """Turn database and disk errors that a user can act on into WarehouseError.
 
-    Others pass unchanged: they are mistakes in the code, and their traceback is what helps.
+    Without settings, those of the environment name the server and the file. Other errors pass
+    unchanged: they are mistakes in the code, and their traceback is what helps.
     """
     try:
         yield
-    except DBAPIError as error:
-        known = explain(error.orig, settings)
-        if known is None:
-            raise
-        raise known from error
-    except (pymysql.MySQLError, duckdb.Error, OSError) as error:
-        known = explain(error, settings)
+    except (DBAPIError, pymysql.MySQLError, duckdb.Error, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        known = explain(cause, settings or load_settings())
         if known is None:
             raise
         raise known from error
