@@ -3,7 +3,7 @@
     join; NULL stays NULL. Tables only: MySQL views cannot read a session variable. Without a key the
     model fails. -#}
 {% macro mask_hash(expression) -%}
-    {%- if execute and model.config.materialized == 'view' -%}
+    {%- if execute and model.resource_type == 'model' and model.config.materialized == 'view' -%}
         {{ exceptions.raise_compiler_error('mask_hash belongs in tables: a view has no session key.') }}
     {%- endif -%}
     {{ adapter.dispatch('mask_hash', 'saas_warehouse')(expression) }}
