@@ -1,0 +1,15 @@
+{#- Every tenant is one of core's: no foreign key can say so across databases. Without core among the
+    domains there is nothing to hold the ids against. -#}
+{% test known_tenant(model, column_name) %}
+
+select tested.{{ column_name }}
+from {{ model }} as tested
+left join {{ ref('stg_core__tenants') }} as tenants
+    on tenants.tenant_id = tested.{{ column_name }}
+where tested.{{ column_name }} is not null
+    and tenants.tenant_id is null
+    {%- if 'core' not in enabled_domains() %}
+    and 1 = 0
+    {%- endif %}
+
+{% endtest %}
