@@ -79,11 +79,7 @@ def ids_of(plan: Plan, table: str, index: Indexes) -> pa.Array:
     becomes NULL.
     """
     index = np.asarray(index, dtype=np.int64)
-    key = _hash64(f"{plan.seed}/{plan.scale}/{table}")
-    pairs = np.empty((len(index), 2), dtype=np.uint64)
-    pairs[:, 0] = _mix(index.astype(np.uint64) ^ np.uint64(key))
-    pairs[:, 1] = _mix(pairs[:, 0] + np.uint64(key | 1))
-    text = _uuid_text(pairs.reshape(-1))
+    text = _uuid_text(_hashed_pairs(plan, table, index).reshape(-1))
     missing = index < 0
     return nullify(text, ~missing) if missing.any() else text
 
@@ -99,6 +95,21 @@ def _mix(values: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dty
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def _hashed_pairs(plan: Plan, name: str, index: Indexes) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """128 bits per index that belong to (name, index)."""
+    key = _hash64(f"{plan.seed}/{plan.scale}/{name}")
+    pairs = np.empty((len(index), 2), dtype=np.uint64)
+    pairs[:, 0] = _mix(np.asarray(index, dtype=np.int64).astype(np.uint64) ^ np.uint64(key))
+    pairs[:, 1] = _mix(pairs[:, 0] + np.uint64(key | 1))
+    return pairs
+
+
+def fixed_text(plan: Plan, name: str, index: Indexes, width: int) -> pa.Array:
+    """Hexadecimal text (up to 32 characters) that belongs to (name, index) for ever."""
+    raw = _hashed_pairs(plan, name, index).view(np.uint8).reshape(-1, 16)
+    return _text(_HEX[raw].view(np.uint8).reshape(-1, 32)[:, :width])
 
 
 def hash_share(plan: Plan, name: str, index: Indexes) -> np.ndarray[Any, np.dtype[np.float64]]:
