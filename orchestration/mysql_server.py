@@ -58,7 +58,8 @@ SPACE_NEEDED = 1_800_000_000  # bytes: packages, unpacked server, data directory
 START_SECONDS = 300
 STOP_SECONDS = 90
 WHY_NOT_MARIADB = (
-    "MariaDB has no JSON type, no `->>` operator and no LATERAL, which the warehouse's SQL uses"
+    "MariaDB has no JSON type of its own and no `->>` operator, so the warehouse's tables and"
+    " queries do not work there"
 )
 # loose: 8.0 before 8.0.30 does not know the redo capacity, and some builds have no X plugin.
 SERVER_OPTIONS = (
@@ -120,22 +121,27 @@ class Places:
 
     @property
     def data(self) -> Path:
+        """The data directory."""
         return self.home / "data"
 
     @property
     def new_data(self) -> Path:
+        """The data directory while it is being made."""
         return self.home / "data.new"
 
     @property
     def run(self) -> Path:
+        """Socket, log and pid file; only the server's user may enter."""
         return self.home / "run"
 
     @property
     def log(self) -> Path:
+        """The server's error log."""
         return self.run / "mysqld.log"
 
     @property
     def connection(self) -> Path:
+        """How to connect: host, port, user, password, socket, pid."""
         return self.base / "connection.json"
 
 
@@ -154,7 +160,7 @@ def up(settings: Settings, *, port: int | None = None) -> ServerInfo:
         return info
     if port is not None and not 1 <= port <= 65535:
         raise WarehouseError(
-            f"{port} is not a TCP port", fix="choose one from 1 to 65535, or leave --port out"
+            f"{port} is not a TCP port.", fix="choose one from 1 to 65535, or leave --port out."
         )
     base = _base(settings)
     with _io_errors(base), _lock(base):
@@ -203,7 +209,7 @@ def env_lines(settings: Settings) -> list[str]:
     """``export MYSQL_…=…`` lines for a shell, quoted; raises WarehouseError without a server."""
     info = status(settings)
     if info is None:
-        raise WarehouseError("The private MySQL server is not running", fix="run `make mysql-up`")
+        raise WarehouseError("The private MySQL server is not running.", fix="run `make mysql-up`.")
     values = {
         "MYSQL_HOST": info.host,
         "MYSQL_PORT": str(info.port),
@@ -226,19 +232,19 @@ def _external(settings: Settings) -> ServerInfo:
     except pymysql.MySQLError as error:
         if error.args[:1] == (ACCESS_DENIED,):
             raise WarehouseError(
-                f"MySQL at {host}:{port} refuses user {user!r} with the given password",
-                fix="correct MYSQL_USER and MYSQL_PASSWORD",
+                f"MySQL at {host}:{port} refuses user {user!r} with the given password.",
+                fix="correct MYSQL_USER and MYSQL_PASSWORD.",
             ) from error
         raise WarehouseError(
-            f"MySQL at {host}:{port} does not answer ({error.args[-1]})",
+            f"MySQL at {host}:{port} does not answer ({error.args[-1]}).",
             fix="start it, correct MYSQL_HOST and MYSQL_PORT, or unset MYSQL_HOST to use a private"
-            " server",
+            " server.",
         ) from error
     problem = _version_problem(version)
     if problem:
         raise WarehouseError(
-            f"The server at {host}:{port} is {problem}",
-            fix="point MYSQL_HOST at MySQL 8.0 or newer, or unset it to use a private server",
+            f"The server at {host}:{port} is {problem}.",
+            fix="point MYSQL_HOST at MySQL 8.0 or newer, or unset it to use a private server.",
         )
     return ServerInfo(host, port, user, password, version)
 
@@ -272,7 +278,8 @@ def _version_problem(text: str) -> str | None:
 
 
 def _base(settings: Settings) -> Path:
-    return Path(os.path.abspath(settings.local_dir)) / "mysql"
+    # Resolved: a server is recognised by the path of its data directory.
+    return (settings.local_dir / "mysql").resolve()
 
 
 def _temporary_home(base: Path, parent: str) -> Path:
@@ -310,8 +317,8 @@ def _account(base: Path) -> Account | None:
             entry = pwd.getpwnam(name)
             return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise WarehouseError(
-        "MySQL does not run as root, and this machine has neither a user mysql nor nobody",
-        fix="run the command as an ordinary user, or set MYSQL_HOST",
+        "MySQL does not run as root, and this machine has neither a user mysql nor nobody.",
+        fix="run the command as an ordinary user, or set MYSQL_HOST.",
     )
 
 
@@ -338,8 +345,8 @@ def _places(base: Path, account: Account | None) -> Places:
     home = base if _can_enter(base, account) else _make_temporary_home(base)
     if home != base and not _can_enter(home, account):
         raise WarehouseError(
-            f"User {account.name if account else '?'} can enter neither {base} nor {home}",
-            fix="set WAREHOUSE_LOCAL_DIR to a directory others may enter, or set MYSQL_HOST",
+            f"User {account.name if account else '?'} can enter neither {base} nor {home}.",
+            fix="set WAREHOUSE_LOCAL_DIR to a directory others may enter, or set MYSQL_HOST.",
         )
     run = _private_directory(home / "run", account)
     if len(os.fsencode(run / SOCKET)) > SOCKET_PATH_LIMIT:
@@ -365,8 +372,8 @@ def _make_temporary_home(base: Path) -> Path:
                 home.chmod(0o755)
                 return home
     raise WarehouseError(
-        "Neither /var/tmp nor /tmp has room for the MySQL server's files",
-        fix="make one of them writable, or set MYSQL_HOST",
+        "Neither /var/tmp nor /tmp has room for the MySQL server's files.",
+        fix="make one of them writable, or set MYSQL_HOST.",
     )
 
 
@@ -374,7 +381,7 @@ def _make_temporary_home(base: Path) -> Path:
 def _lock(base: Path) -> Iterator[None]:
     """One command at a time; the kernel frees the lock when the holder dies."""
     base.mkdir(parents=True, exist_ok=True)
-    with open(base / "lock", "w") as handle:
+    with (base / "lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -391,17 +398,21 @@ def _io_errors(base: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or base
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WarehouseError(
-                f"No space left for the private MySQL server ({where})",
-                fix="free about 2 GB there, or set WAREHOUSE_LOCAL_DIR to another disk",
-            ) from error
+            raise _disk_full(where) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WarehouseError(
-                f"No permission for {where} ({error.strerror})",
+                f"No permission for {where} ({error.strerror}).",
                 fix=f"run as the user who owns {base}, or set WAREHOUSE_LOCAL_DIR to a directory"
-                " of your own",
+                " of your own.",
             ) from error
         raise
+
+
+def _disk_full(where: object) -> WarehouseError:
+    return WarehouseError(
+        f"No space left for the private MySQL server ({where}).",
+        fix="free about 2 GB there, or set WAREHOUSE_LOCAL_DIR to another disk.",
+    )
 
 
 # -- the program ---------------------------------------------------------------------------------
@@ -430,8 +441,8 @@ def _program(places: Places, account: Account | None) -> Program:
     program = _unpacked_program(own, account)
     if program is None:
         raise WarehouseError(
-            f"The server unpacked in {own} does not run on this machine",
-            fix="put a mysqld 8.0 or newer on the PATH, or set MYSQL_HOST",
+            f"The server unpacked in {own} does not run on this machine.",
+            fix="put a mysqld 8.0 or newer on the PATH, or set MYSQL_HOST.",
         )
     return program
 
@@ -451,10 +462,11 @@ def _version(*command: str, account: Account | None) -> str:
 
 def _unpacked_program(tree: Path, account: Account | None) -> Program | None:
     """The server below ``tree``, run by its own loader; None unless ``account`` can run it."""
+    tree = tree.resolve()  # a symlink may lead out of a directory that ``account`` cannot enter
     mysqld = tree / "usr/sbin/mysqld"
-    shared = sorted(
-        f for d in ("lib", "usr/lib", "lib64", "usr/lib64") for f in (tree / d).rglob("*.so.*")
-    )
+    # /lib and /lib64 are symlinks into /usr on a machine, but separate directories in packages.
+    roots = [tree / name for name in ("lib", "usr/lib", "lib64", "usr/lib64")]
+    shared = sorted(file for root in roots for file in root.rglob("*.so.*"))
     loaders = [file for file in shared if file.name.startswith("ld-linux")]
     if not mysqld.is_file() or not loaders:
         return None
@@ -483,8 +495,8 @@ def _fetch(packages: Path, refused: str | None) -> list[Path]:
     if not all(shutil.which(tool) for tool in ("apt-get", "apt-cache", "apt-config", "dpkg-deb")):
         raise WarehouseError(
             f"No MySQL server to use: MYSQL_HOST is not set, the PATH has no mysqld 8.0 or newer"
-            f"{because}, and this machine has no apt-get to fetch one with",
-            fix="install MySQL 8.0 or newer, or set MYSQL_HOST, MYSQL_USER and MYSQL_PASSWORD",
+            f"{because}, and this machine has no apt-get to fetch one with.",
+            fix="install MySQL 8.0 or newer, or set MYSQL_HOST, MYSQL_USER and MYSQL_PASSWORD.",
         )
     packages.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(packages).free
@@ -505,9 +517,9 @@ def _fetch(packages: Path, refused: str | None) -> list[Path]:
         reasons = ["apt has no usable source configured"]
     raise WarehouseError(
         f"No MySQL server to use: MYSQL_HOST is not set, the PATH has no mysqld 8.0 or newer"
-        f"{because}, and the package mirror did not give one: {reasons[0]}",
+        f"{because}, and the package mirror did not give one: {reasons[0]}.",
         fix="check the network and `apt-get update`, install MySQL 8.0 or newer, or set MYSQL_HOST,"
-        " MYSQL_USER and MYSQL_PASSWORD",
+        " MYSQL_USER and MYSQL_PASSWORD.",
     )
 
 
@@ -622,9 +634,9 @@ class _Apt:
             lines = [line for line in done.stderr.splitlines() if line.startswith("E:")]
             reason = lines[0][2:].strip() if lines else f"exit code {done.returncode}"
             raise WarehouseError(
-                f"apt could not fetch the MySQL server: {reason}",
+                f"apt could not fetch the MySQL server: {reason}.",
                 fix="check the network and run the command again (what is already downloaded is"
-                " kept), or set MYSQL_HOST",
+                " kept), or set MYSQL_HOST.",
             )
         return done.stdout
 
@@ -737,8 +749,8 @@ def _unpack(files: list[Path], tree: Path) -> None:
                 raise OSError(errno.ENOSPC, "too little space", str(fresh))
             file.unlink(missing_ok=True)  # a damaged download: fetched anew by the next attempt
             raise WarehouseError(
-                f"{file.name} cannot be unpacked: {_last_line(done.stderr)}",
-                fix="run the command again: the package is downloaded anew",
+                f"{file.name} cannot be unpacked: {_last_line(done.stderr)}.",
+                fix="run the command again: the package is downloaded anew.",
             )
     fresh.chmod(0o755)
     if tree.is_dir() and not tree.is_symlink():
@@ -764,8 +776,8 @@ def _initialise(program: Program, places: Places, account: Account | None) -> No
         owner = places.data.stat().st_uid
         if os.getuid() not in (0, owner):
             raise WarehouseError(
-                f"{places.data} belongs to another user (uid {owner}), who ran the server before",
-                fix=f"run as that user or root, or remove {places.data}",
+                f"{places.data} belongs to another user (uid {owner}), who ran the server before.",
+                fix=f"run as that user or root, or remove {places.data}.",
             )
         return
     _stop(places.new_data)  # a killed `up` may have left its mysqld at work
@@ -781,7 +793,9 @@ def _initialise(program: Program, places: Places, account: Account | None) -> No
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, **_drop(account))
     if done.returncode != 0:
-        raise _died("MySQL could not make its data directory", places, done.stderr)
+        failure = _died("MySQL could not make its data directory", places, done.stderr)
+        shutil.rmtree(places.new_data, ignore_errors=True)  # it may hold a gigabyte of redo log
+        raise failure
     places.new_data.rename(places.data)
 
 
@@ -829,8 +843,6 @@ def _launch(
     # The statements run before the server takes connections.
     first = places.run / "init.sql"
     _write_atomically(first, _accounts_sql(connection["password"]))
-    if account:
-        os.chown(first, account.uid, account.gid)
     command = [
         *_options(program, places.data), "--daemonize", f"--log-error={places.log}",
         f"--pid-file={places.run / 'mysqld.pid'}", f"--socket={places.socket}",
@@ -878,8 +890,8 @@ def _running(places: Places, port: int | None) -> ServerInfo | None:
         return None
     if port is not None and port != info.port:
         raise WarehouseError(
-            f"The private MySQL server already runs on port {info.port}, not {port}",
-            fix=f"run `warehouse mysql down` first, or use port {info.port}",
+            f"The private MySQL server already runs on port {info.port}, not {port}.",
+            fix=f"run `warehouse mysql down` first, or use port {info.port}.",
         )
     _write_connection(places.connection, {**saved, "pid": info.pid})
     return info
@@ -938,8 +950,8 @@ def _port_free(port: int) -> bool:
 
 def _port_taken(port: int) -> WarehouseError:
     return WarehouseError(
-        f"Port {port} on 127.0.0.1 cannot be used: another program has it, or it is a reserved one",
-        fix="choose another with --port, or leave --port out to get a free one",
+        f"Port {port} on 127.0.0.1 cannot be used: another program has it or it is reserved.",
+        fix="choose another with --port, or leave --port out to get a free one.",
     )
 
 
@@ -989,7 +1001,7 @@ def _stop(data: Path) -> bool:
             time.sleep(0.1)
         _say(f"MySQL (pid {pids[0]}) has not stopped after {seconds} seconds; killing it")
     raise WarehouseError(
-        f"The MySQL server (pid {pids[0]}) does not stop", fix=f"end process {pids[0]} by hand"
+        f"The MySQL server (pid {pids[0]}) does not stop.", fix=f"end process {pids[0]} by hand."
     )
 
 
@@ -998,12 +1010,14 @@ def _stop(data: Path) -> bool:
 
 def _died(what: str, places: Places, said: str) -> WarehouseError:
     lines = [line for line in (said + "\n" + _read(places.log)).splitlines() if line.strip()]
-    errors = [line for line in lines if "[ERROR]" in line] or lines
+    if shutil.disk_usage(places.home).free < 50_000_000 or "error number 28" in said:
+        return _disk_full(places.home)
+    errors = [line[:300] for line in lines if "[ERROR]" in line] or lines
     tail = "\n  ".join(dict.fromkeys(errors[-8:])) or "(its log is empty)"
     fix = f"see {places.log}; if the data may go, remove {places.data} and run the command again"
     if re.search(r"Permission denied|errno: 13", tail):
         fix += "; AppArmor may confine mysqld to its packaged directories"
-    return WarehouseError(f"{what}. Its last words:\n  {tail}", fix=fix)
+    return WarehouseError(f"{what}. Its last words:\n  {tail}", fix=f"{fix}.")
 
 
 def _read(path: Path) -> str:
@@ -1036,8 +1050,11 @@ def _write_connection(path: Path, connection: dict[str, Any]) -> None:
 def _write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as handle:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as handle:
         handle.write(text)
+    if os.getuid() == 0:
+        owner = path.parent.stat()  # root helps out: the directory's owner still gets at the file
+        os.chown(fresh, owner.st_uid, owner.st_gid)
     fresh.replace(path)
 
 
