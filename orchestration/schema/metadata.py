@@ -256,7 +256,8 @@ def _shared_type(column: Column, arguments: tuple[int, ...]) -> sa.types.TypeEng
         case "decimal":
             return sa.Numeric(*arguments)
         case "json":
-            return sa.JSON()
+            # Without this, None would be stored as the JSON text null instead of NULL.
+            return sa.JSON(none_as_null=True)
         case "int":
             return sa.Integer()
         case "bigint":

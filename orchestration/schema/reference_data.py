@@ -106,16 +106,17 @@ def missing_rows(
         return rows
     target = table_named(metadata, table.name)
     for key in (table.primary_key, *table.unique):
-        wanted = [_key(row, key) for row in rows]
+        # NULL in a unique key is never equal to anything.
+        wanted = [key_of for row in rows if None not in (key_of := _key(row, key))]
+        if not wanted:
+            continue
         columns = [target.c[name] for name in key]
-        taken = set()
         found = connection.execute(
             sa.select(*columns).where(
                 sa.or_(
                     *(
                         sa.and_(*(c == v for c, v in zip(columns, values, strict=True)))
                         for values in wanted
-                        if None not in values
                     )
                 )
             )
