@@ -1,0 +1,568 @@
+"""WeCom's outputs: statistics tables, the account overview and the message fact.
+
+Days are business days. Rates are percentages 0-100, response times seconds unless a name says ms.
+"""
+
+from __future__ import annotations
+
+from expectations.base import (
+    BASELINE_WEEKS,
+    CHECKED_DAYS,
+    HISTORY_DAYS,
+    REBUILT_DAYS,
+    Product,
+    Scope,
+    at_most,
+    fresh,
+    no_rows,
+    steady_ratio,
+    steady_volume,
+    within,
+)
+
+DATABASE = "wework_platform"
+# WeCom answers a send within a second or fails it within a minute; a day's mean beyond two minutes
+# is a wrong unit (milliseconds taken for seconds), not a slow network.
+SLOWEST_MEAN_SECONDS = 120
+SLOWEST_MESSAGE_MS = 600_000
+DAY_SECONDS = 86_400
+# Figures are rounded to two decimals, so two ways to the same one differ by no more than this.
+ROUNDING = 0.011
+
+
+def outputs(scope: Scope) -> list[Product]:
+    """The products of the wework domain with what is expected of them, in a fixed order."""
+    return [
+        tenant_usage(scope),
+        account_daily(scope),
+        account_status_daily(scope),
+        account_health(scope),
+        account_overview(scope),
+        messages(scope),
+    ]
+
+
+def tenant_usage(scope: Scope) -> Product:
+    """One row per tenant and day: what the applications show as usage."""
+    overview = scope.relation(DATABASE, "v_wework_account_overview")
+    accounts = scope.relation(DATABASE, "wework_account_daily")
+    status_daily = scope.relation(DATABASE, "wework_account_status_daily")
+    return Product(
+        DATABASE,
+        "wework_tenant_usage",
+        where=f"stat_date >= {scope.day(HISTORY_DAYS)}",
+        expectations=[
+            fresh(
+                "usage_is_fresh",
+                scope,
+                "stat_date",
+                "A build that silently stopped: usage would stand still while the tenants go on.",
+            ),
+            no_rows(
+                "usage_has_every_tenant_and_day",
+                ["tenant_id", "stat_date"],
+                "A tenant or a day lost in the build, which every sum over days would hide.",
+                f"""
+                , days as (
+                    select {scope.day(BASELINE_WEEKS * 7)} as stat_date
+                    union all
+                    select cast(stat_date + interval '1' day as date) from days
+                    where stat_date < {scope.day(1)}
+                ), tenants as (
+                    select tenant_id, min(created_at) as since from {overview} group by tenant_id
+                )
+                select t.tenant_id, d.stat_date
+                from tenants as t join days as d on t.since < d.stat_date
+                left join checked as c on c.tenant_id = t.tenant_id and c.stat_date = d.stat_date
+                where c.tenant_id is null
+                """,
+            ),
+            steady_volume(
+                "usage_sent_volume_is_steady",
+                scope,
+                "sent_messages",
+                "A partial, missing or doubled day of outgoing messages, on any weekday.",
+            ),
+            steady_volume(
+                "usage_received_volume_is_steady",
+                scope,
+                "received_messages",
+                "A partial, missing or doubled day of incoming messages: a dead callback receiver.",
+            ),
+            steady_volume(
+                "usage_online_accounts_are_steady",
+                scope,
+                "online_accounts",
+                "A lost status history: accounts would all look offline, or none would.",
+                high=3.0,
+                least=30,
+            ),
+            steady_ratio(
+                "usage_failures_are_usual",
+                scope,
+                "failed_messages",
+                "sent_messages",
+                "A send status mapped wrongly, or an outage that nobody has reported yet.",
+                slack=0.1,
+            ),
+            no_rows(
+                "usage_day_is_no_copy",
+                ["stat_date"],
+                "A stuck build that writes the previous day's figures again under a new date.",
+                f"""
+                , daily as (
+                    select stat_date, sum(sent_messages) as sent,
+                        sum(received_messages) as received, sum(failed_messages) as failed,
+                        sum(group_messages) as in_groups, sum(active_contacts) as contacts
+                    from checked where stat_date < {scope.day(0)} group by stat_date
+                )
+                select d.stat_date
+                from daily as d join daily as b on b.stat_date = d.stat_date - interval '1' day
+                where d.stat_date >= {scope.day(CHECKED_DAYS)} and d.sent + d.received >= 100
+                    and d.sent = b.sent and d.received = b.received and d.failed = b.failed
+                    and d.in_groups = b.in_groups and d.contacts = b.contacts
+                """,
+            ),
+            no_rows(
+                "usage_accounts_do_not_vanish",
+                ["total_accounts"],
+                "A partial load of accounts: accounts existing are a stock that does not fall by a "
+                "quarter from one day to the next.",
+                f"""
+                select c.tenant_id, c.stat_date
+                from checked as c join checked as b
+                    on b.tenant_id = c.tenant_id and b.stat_date = c.stat_date - interval '1' day
+                where c.stat_date >= {scope.day(CHECKED_DAYS)} and b.total_accounts >= 4
+                    and c.total_accounts < 0.75 * b.total_accounts
+                """,
+            ),
+            within(
+                "usage_success_rate_is_a_percentage",
+                "message_success_rate",
+                0,
+                100,
+                "A share taken for a percentage the wrong way, or a numerator beyond its whole.",
+            ),
+            within(
+                "usage_uptime_is_a_percentage",
+                "uptime_percentage",
+                0,
+                100,
+                "Overlapping status intervals, which count the same second twice.",
+            ),
+            within(
+                "usage_response_time_is_plausible",
+                "avg_response_time",
+                0,
+                SLOWEST_MEAN_SECONDS,
+                "Milliseconds shown as seconds.",
+            ),
+            no_rows(
+                "usage_messages_add_up",
+                ["sent_messages", "received_messages", "total_messages"],
+                "A direction that is counted twice or not at all.",
+                """
+                select tenant_id, stat_date from checked
+                where sent_messages + received_messages <> total_messages
+                """,
+            ),
+            at_most(
+                "usage_failed_is_part_of_sent",
+                "failed_messages",
+                "sent_messages",
+                "Swapped columns, or failures of received messages counted in.",
+            ),
+            at_most(
+                "usage_group_messages_are_part_of_all",
+                "group_messages",
+                "total_messages",
+                "A join that multiplies group messages by the members of the group.",
+            ),
+            no_rows(
+                "usage_counterparts_need_messages",
+                ["active_contacts", "active_groups", "group_messages", "total_messages"],
+                "Counterparts counted without a message of theirs that day: a join on too little.",
+                """
+                select tenant_id, stat_date from checked
+                where active_groups > group_messages
+                    or active_contacts + active_groups > total_messages
+                """,
+            ),
+            at_most(
+                "usage_online_is_part_of_accounts",
+                "online_accounts",
+                "total_accounts",
+                "Accounts counted online that do not exist yet, or another tenant's.",
+            ),
+            at_most(
+                "usage_active_is_part_of_accounts",
+                "active_accounts",
+                "total_accounts",
+                "Accounts counted active that do not exist yet, or another tenant's.",
+            ),
+            at_most(
+                "usage_critical_is_part_of_alerts",
+                "critical_alerts",
+                "total_alerts",
+                "Swapped columns, or alert levels mapped wrongly.",
+            ),
+            no_rows(
+                "usage_counts_are_not_negative",
+                [
+                    "received_messages",
+                    "failed_messages",
+                    "new_contacts",
+                    "total_contacts",
+                    "total_groups",
+                    "critical_alerts",
+                    "resolved_alerts",
+                ],
+                "A count that wrapped round or was corrected by subtraction.",
+                """
+                select tenant_id, stat_date from checked
+                where received_messages < 0 or failed_messages < 0 or new_contacts < 0
+                    or total_contacts < 0 or total_groups < 0 or critical_alerts < 0
+                    or resolved_alerts < 0
+                """,
+            ),
+            no_rows(
+                "usage_success_rate_follows_from_counts",
+                ["message_success_rate", "sent_messages", "failed_messages"],
+                "A rate of another day or tenant than its counts, or a 0 that means nothing sent.",
+                f"""
+                select tenant_id, stat_date from checked
+                where (sent_messages = 0 and message_success_rate is not null)
+                    or (sent_messages > 0 and message_success_rate is null)
+                    or message_success_rate * sent_messages
+                        > 100 * (sent_messages - failed_messages) + {ROUNDING} * sent_messages
+                """,
+            ),
+            no_rows(
+                "usage_equals_the_sum_of_its_accounts",
+                ["sent_messages", "received_messages", "failed_messages"],
+                "A tenant's messages shown under another tenant, or one table rebuilt and not the "
+                "other.",
+                f"""
+                , accounts as (
+                    select tenant_id, stat_date, sum(send_total) as sent,
+                        sum(received_count) as received, sum(failed_count) as failed
+                    from {accounts}
+                    where stat_date >= {scope.day(REBUILT_DAYS)} and stat_date < {scope.day(0)}
+                    group by tenant_id, stat_date
+                ), pairs as (
+                    select tenant_id, stat_date, sent, received, failed, 1 as side from accounts
+                    union all
+                    select tenant_id, stat_date, sent_messages, received_messages, failed_messages,
+                        2 as side
+                    from checked
+                    where stat_date >= {scope.day(REBUILT_DAYS)} and stat_date < {scope.day(0)}
+                )
+                select tenant_id, stat_date from pairs group by tenant_id, stat_date
+                having sum(case when side = 1 then sent else -sent end) <> 0
+                    or sum(case when side = 1 then received else -received end) <> 0
+                    or sum(case when side = 1 then failed else -failed end) <> 0
+                """,
+            ),
+            no_rows(
+                "usage_uptime_equals_its_accounts",
+                ["uptime_percentage"],
+                "Uptime computed from other intervals than the seconds per status that we show.",
+                f"""
+                , accounts as (
+                    select tenant_id, stat_date, account_id, sum(seconds) as observed,
+                        sum(case when status = 'ONLINE' then seconds else 0 end) as online
+                    from {status_daily}
+                    where stat_date >= {scope.day(REBUILT_DAYS)} and stat_date < {scope.day(0)}
+                    group by tenant_id, stat_date, account_id
+                ), tenants as (
+                    select tenant_id, stat_date, avg(100.0 * online / observed) as uptime
+                    from accounts group by tenant_id, stat_date
+                )
+                select t.tenant_id, t.stat_date
+                from tenants as t
+                join checked as c on c.tenant_id = t.tenant_id and c.stat_date = t.stat_date
+                where c.uptime_percentage is null
+                    or abs(c.uptime_percentage - t.uptime) > {ROUNDING}
+                """,
+            ),
+        ],
+    )
+
+
+def account_daily(scope: Scope) -> Product:
+    """One row per account and day: what became of the day's messages."""
+    return Product(
+        DATABASE,
+        "wework_account_daily",
+        where=f"stat_date >= {scope.day(HISTORY_DAYS)}",
+        expectations=[
+            fresh(
+                "account_messages_are_fresh",
+                scope,
+                "stat_date",
+                "A build that silently stopped; hourly account figures are written back from here.",
+            ),
+            no_rows(
+                "account_messages_only_advance",
+                ["send_total", "sent_count", "delivered_count", "read_count"],
+                "Receipts counted without the step before them: read <= delivered <= sent <= all.",
+                """
+                select account_id, stat_date from checked
+                where read_count > delivered_count or delivered_count > sent_count
+                    or sent_count > send_total or read_count < 0
+                """,
+            ),
+            no_rows(
+                "account_messages_have_one_fate",
+                [
+                    "send_total",
+                    "sent_count",
+                    "failed_count",
+                    "recalled_count",
+                    "pending_count",
+                ],
+                "A send status that two columns count.",
+                """
+                select account_id, stat_date from checked
+                where sent_count + failed_count + recalled_count + pending_count > send_total
+                    or failed_count < 0 or recalled_count < 0 or pending_count < 0
+                """,
+            ),
+            no_rows(
+                "account_responses_are_plausible",
+                ["response_ms_sum", "response_count", "send_total"],
+                "Milliseconds mixed up with seconds or microseconds, or responses of received "
+                "messages.",
+                f"""
+                select account_id, stat_date from checked
+                where response_count > send_total or response_ms_sum < 0
+                    or response_ms_sum > {SLOWEST_MEAN_SECONDS * 1000} * response_count
+                """,
+            ),
+            steady_ratio(
+                "account_response_time_is_usual",
+                scope,
+                "response_ms_sum",
+                "response_count",
+                "A unit that changed on one day, or a connector that answers ten times slower.",
+                low=0.1,
+                high=10,
+            ),
+            steady_ratio(
+                "account_read_share_is_usual",
+                scope,
+                "read_count",
+                "send_total",
+                "Receipts that no longer arrive, so that everything looks unread.",
+                low=0.3,
+                high=3,
+            ),
+        ],
+    )
+
+
+def account_status_daily(scope: Scope) -> Product:
+    """One row per account, day and status, with the seconds spent in it."""
+    overview = scope.relation(DATABASE, "v_wework_account_overview")
+    return Product(
+        DATABASE,
+        "wework_account_status_daily",
+        where=f"stat_date >= {scope.day(BASELINE_WEEKS * 7)}",
+        expectations=[
+            fresh(
+                "account_status_is_fresh",
+                scope,
+                "stat_date",
+                "A build that silently stopped: uptime would be that of another week.",
+            ),
+            within(
+                "account_status_seconds_fit_a_day",
+                "seconds",
+                1,
+                DAY_SECONDS,
+                "Milliseconds for seconds, or an interval that was not cut at midnight.",
+            ),
+            no_rows(
+                "account_statuses_share_the_day",
+                ["seconds"],
+                "Overlapping intervals: no account has more seconds a day than the day has.",
+                f"""
+                select account_id, stat_date from checked group by account_id, stat_date
+                having sum(seconds) > {DAY_SECONDS}
+                """,
+            ),
+            no_rows(
+                "account_status_has_every_account_and_day",
+                ["account_id", "stat_date"],
+                "An account without a status on a day it existed, which counts as no downtime.",
+                f"""
+                , days as (
+                    select {scope.day(BASELINE_WEEKS * 7)} as stat_date
+                    union all
+                    select cast(stat_date + interval '1' day as date) from days
+                    where stat_date < {scope.day(1)}
+                )
+                select o.id, d.stat_date
+                from {overview} as o join days as d on o.created_at < d.stat_date
+                left join checked as c on c.account_id = o.id and c.stat_date = d.stat_date
+                where c.account_id is null
+                """,
+            ),
+        ],
+    )
+
+
+def account_health(scope: Scope) -> Product:
+    """One row per account: the score that is written back, and what it lost where."""
+    return Product(
+        DATABASE,
+        "wework_account_health",
+        expectations=[
+            within(
+                "health_score_is_a_score",
+                "health_score",
+                0,
+                100,
+                "A deduction applied twice or with the wrong sign; the score goes to the console.",
+            ),
+            no_rows(
+                "health_deductions_are_bounded",
+                [
+                    "success_rate_deduction",
+                    "uptime_deduction",
+                    "error_deduction",
+                    "heartbeat_deduction",
+                ],
+                "A deduction beyond what its rule can take: 36, 28.5, 20 and 10 points.",
+                """
+                select account_id from checked
+                where success_rate_deduction < 0 or success_rate_deduction > 36
+                    or uptime_deduction < 0 or uptime_deduction > 28.5
+                    or error_deduction < 0 or error_deduction > 20
+                    or heartbeat_deduction < 0 or heartbeat_deduction > 10
+                """,
+            ),
+            no_rows(
+                "health_score_follows_from_deductions",
+                ["health_score"],
+                "A score that nobody can explain from the four figures beside it.",
+                """
+                select account_id from checked
+                where abs(health_score - (100 - success_rate_deduction - uptime_deduction
+                    - error_deduction - heartbeat_deduction)) > 0.51
+                """,
+            ),
+            no_rows(
+                "health_scores_differ",
+                ["health_score"],
+                "A score that is the column's default everywhere because its inputs never arrived.",
+                """
+                , spread as (
+                    select count(*) as accounts, min(health_score) as lowest,
+                        max(health_score) as highest
+                    from checked
+                )
+                select accounts from spread where accounts >= 20 and lowest = highest
+                """,
+            ),
+        ],
+    )
+
+
+def account_overview(scope: Scope) -> Product:
+    """One row per account: the view that the applications list accounts from."""
+    return Product(
+        DATABASE,
+        "v_wework_account_overview",
+        expectations=[
+            within(
+                "overview_health_score_is_a_score",
+                "health_score",
+                0,
+                100,
+                "A score written back out of range; the console colours accounts by it.",
+            ),
+            within(
+                "overview_success_rate_is_a_percentage",
+                "message_success_rate",
+                0,
+                100,
+                "A share for a percentage in the write-back.",
+            ),
+            within(
+                "overview_uptime_is_a_percentage",
+                "uptime_percentage",
+                0,
+                100,
+                "Overlapping status intervals in the write-back.",
+            ),
+            no_rows(
+                "overview_counts_are_not_negative",
+                [
+                    "total_messages",
+                    "contact_count",
+                    "group_count",
+                    "conversation_count",
+                    "open_alerts",
+                    "online_duration_hours",
+                ],
+                "A counter that wrapped round or was corrected by subtraction.",
+                """
+                select id from checked
+                where total_messages < 0 or contact_count < 0 or group_count < 0
+                    or conversation_count < 0 or open_alerts < 0 or online_duration_hours < 0
+                """,
+            ),
+            no_rows(
+                "overview_has_no_time_to_come",
+                ["created_at", "last_heartbeat_time"],
+                "A clock that runs ahead or a time zone added twice.",
+                f"""
+                select id from checked
+                where created_at >= {scope.instant(-1)}
+                    or last_heartbeat_time >= {scope.instant(-1)}
+                """,
+            ),
+        ],
+    )
+
+
+def messages(scope: Scope) -> Product:
+    """One row per message of the checked days."""
+    return Product(
+        "warehouse",
+        "fct_messages",
+        where=f"created_at >= {scope.instant(CHECKED_DAYS)}",
+        expectations=[
+            no_rows(
+                "messages_have_no_time_to_come",
+                ["created_at"],
+                "A clock that runs ahead or a time zone added twice.",
+                f"select account_id from checked where created_at >= {scope.instant(-1)}",
+            ),
+            no_rows(
+                "messages_sleep_at_night",
+                ["created_at"],
+                "Times shifted by a time zone: between two and six people write less than half as "
+                "much as between nine and six.",
+                f"""
+                , hours as (
+                    select sum(case when extract(hour from created_at) between 2 and 5
+                            then 1.0 else 0 end) / 4 as at_night,
+                        sum(case when extract(hour from created_at) between 9 and 17
+                            then 1.0 else 0 end) / 9 as by_day,
+                        count(*) as written
+                    from checked where created_at < {scope.instant(0)}
+                )
+                select written from hours where written >= 500 and at_night > 0.5 * by_day
+                """,
+            ),
+            within(
+                "messages_response_is_plausible",
+                "response_time_ms",
+                0,
+                SLOWEST_MESSAGE_MS,
+                "Microseconds or a time stamp in the place of milliseconds.",
+            ),
+        ],
+    )

@@ -1,0 +1,231 @@
+"""Great Expectations, held quiet and kept from values: run products, count damage, write pages.
+
+It has two habits that this module works around. It reads a result after closing the connection,
+which DuckDB answers with no rows and no error. And its results carry samples of the data unless
+they are told not to.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from duckdb_engine import ConnectionWrapper, CursorWrapper
+from sqlalchemy.pool import NullPool
+
+from orchestration import database
+from orchestration.errors import WarehouseError
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from expectations.base import Product, Scope
+
+# Numbers of rows, and no value of any.
+COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+# Errors of these kinds name relations and columns, not data.
+_NAMING_ERROR = re.compile(
+    r"((?:Binder|Catalog) Error: [^\n]+|\((?:1054|1146|1064), [^\n]+\))", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One expectation's verdict, in numbers. `look` is a query that shows the damaged rows."""
+
+    name: str
+    relation: str
+    columns: tuple[str, ...]
+    protects: str
+    success: bool
+    unexpected_rows: int
+    look: str = field(repr=False)
+
+
+def run_suites(
+    settings: Settings,
+    suites: Mapping[str, Sequence[Product]],
+    scope: Scope,
+    moment: datetime,
+    docs_directory: Path | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, tuple[Outcome, ...]]:
+    """Hold each suite's products against their expectations; outcomes in the suites' order.
+
+    With a directory, static pages of suites and results are written there. Raises WarehouseError
+    when an expectation cannot be evaluated: no verdict is no success.
+    """
+    gx = quiet_import()
+    with _connections(settings) as engine_arguments:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        source = context.data_sources.add_sql(
+            "warehouse",
+            connection_string="mysql+pymysql://" if settings.is_mysql else "duckdb://",
+            kwargs=engine_arguments,
+        )
+        outcomes = {}
+        for suite, products in suites.items():
+            outcomes[suite] = ()
+            run_id = gx.RunIdentifier(run_name=suite, run_time=moment)
+            for product in products:
+                progress(f"checking {suite}: {product.name}")
+                name = f"{suite}.{product.name}"
+                asset = source.add_query_asset(name, query=product.batch(scope))
+                definition = gx.ValidationDefinition(
+                    name=name,
+                    data=asset.add_batch_definition_whole_table("checked_rows"),
+                    suite=context.suites.add(
+                        gx.ExpectationSuite(name=name, expectations=list(product.expectations))
+                    ),
+                )
+                context.validation_definitions.add(definition)
+                results = definition.run(result_format=COUNTS_ONLY, run_id=run_id).results
+                found = {r.expectation_config.meta["name"]: r for r in results}
+                outcomes[suite] += tuple(
+                    _outcome(product, scope, expectation, found[expectation.meta["name"]])
+                    for expectation in product.expectations
+                )
+    if docs_directory is not None:
+        progress(f"writing the suites' pages to {docs_directory}")
+        _write_pages(context, docs_directory)
+    return outcomes
+
+
+def _outcome(product: Product, scope: Scope, expectation: Any, result: Any) -> Outcome:
+    meta = expectation.meta
+    if problem := _exception(result.exception_info):
+        raise WarehouseError(
+            f"The expectation {meta['name']} on {product.name} cannot be evaluated: {problem}.",
+            fix=f"build the relation anew (`dbt build -s {product.name}`); if that does not help, "
+            "model and suite differ in a column's name.",
+        )
+    counts = result.result
+    return Outcome(
+        name=meta["name"],
+        relation=product.name,
+        columns=tuple(meta["columns"]),
+        protects=expectation.notes,
+        success=bool(result.success),
+        unexpected_rows=int(counts.get("observed_value", counts.get("unexpected_count")) or 0),
+        look=product.look(scope, expectation),
+    )
+
+
+def _exception(info: Mapping[str, Any]) -> str:
+    """What went wrong, without data: only errors about names are quoted. Empty when nothing did."""
+    for entry in (info, *(e for e in info.values() if isinstance(e, Mapping))):
+        if entry.get("raised_exception") is True:
+            message = str(entry.get("exception_message"))
+            naming = _NAMING_ERROR.search(message)
+            kind = re.search(r"[A-Za-z]+(?:Error|Exception)", message)
+            return naming[1] if naming else kind[0] if kind else "an unknown error"
+    return ""
+
+
+def quiet_import() -> Any:
+    """Great Expectations, imported on first use (five seconds), without telemetry and bars."""
+    import expectations  # noqa: F401, I001  (sets what is read while the next one is imported)
+    import great_expectations
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    _silence_exit()
+    return great_expectations
+
+
+@lru_cache(maxsize=1)
+def _silence_exit() -> None:
+    # After Great Expectations has used it, duckdb's binding prints pages of "nanobind: leaked ..."
+    # while the interpreter ends, past every Python hook: only the descriptor can be turned away.
+    def close_stderr() -> None:
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+    atexit.register(close_stderr)
+
+
+@contextmanager
+def _connections(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Arguments for SQLAlchemy's create_engine that lead to our own connections.
+
+    So no password stands in Great Expectations' configuration, sessions have the warehouse's zone
+    and collation, and nothing stays open afterwards.
+    """
+    # Waits for the DuckDB file, explains what is wrong with it, and keeps it open in between.
+    with database.connect(settings, read_only=True) as held:
+        if settings.is_mysql:
+            creator = database.connect_engine(settings).raw_connection
+        else:
+            # duckdb's own cursor() is a further connection to the file that is open already
+            opened = held.connection.cursor()
+
+            def creator() -> Any:
+                return _FetchingConnection(opened.cursor())
+
+        yield {"creator": creator, "poolclass": NullPool}
+
+
+class _FetchingCursor(CursorWrapper):
+    """Fetches when it executes, so that rows outlive the connection."""
+
+    def __init__(self, raw: duckdb.DuckDBPyConnection, connection: ConnectionWrapper) -> None:
+        super().__init__(raw, connection)
+        self._raw = raw
+        self._rows: list[tuple[Any, ...]] = []
+        self.description: Any = None
+
+    def execute(self, statement: str, parameters: Any = None, context: Any = None) -> None:
+        super().execute(statement, parameters, context)
+        self.description = self._raw.description
+        self._rows = self._raw.fetchall() if self.description else []
+
+    def fetchone(self) -> Any:
+        return self._rows.pop(0) if self._rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        rows, self._rows = self._rows[: size or 1], self._rows[size or 1 :]
+        return rows
+
+    def fetchall(self) -> list[Any]:
+        rows, self._rows = self._rows, []
+        return rows
+
+
+class _FetchingConnection(ConnectionWrapper):
+    def __init__(self, raw: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(raw)
+        self._raw = raw
+
+    def cursor(self) -> _FetchingCursor:
+        return _FetchingCursor(self._raw, self)
+
+
+def _write_pages(context: Any, directory: Path) -> None:
+    # Pages of earlier runs would stay behind without a link to them.
+    for old in ("expectations", "validations"):
+        shutil.rmtree(directory / old, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    context.add_data_docs_site(
+        site_name="quality",
+        site_config={
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(directory.absolute()),
+            },
+        },
+    )
+    context.build_data_docs(site_names=["quality"])
