@@ -10,31 +10,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
+import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dbt.adapters.duckdb.environments as duckdb_environments
+import duckdb
 from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.exceptions import FailedToConnectError
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import UTC_OFFSET, load_settings
+from orchestration.settings import load_settings
 
 plugins: list[type] = []
 
-MYSQL_SESSION = (
-    f"set session time_zone = '{UTC_OFFSET}', "
-    # A rename or drop behind somebody's open transaction would queue every reader after it.
-    "lock_wait_timeout = 5, "
-    # group_concat cuts at 1,024 bytes without a word.
-    "group_concat_max_len = 1048576, "
-    "sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT')"
-)
 MASK_VARIABLES = ("warehouse_mask_inner", "warehouse_mask_outer")
-DUCKDB_LOCK_WAIT_SECONDS = 10.0
 _HMAC_BLOCK_BYTES = 64
 _KEY_LOCK = threading.Lock()
 
@@ -62,39 +55,26 @@ def session_pads(target: str) -> tuple[bytes, bytes] | None:
     return hmac_pads(key) if key else None
 
 
-def prepare_mysql_session(cursor: Any) -> None:
-    """Settings and masking key for a fresh MySQL connection, through any DB-API cursor.
+def prepare_mysql_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None:
+    """Settings and the masking key's pads for a fresh MySQL connection; any DB-API cursor will do.
 
     Raises WarehouseError for a server that is MariaDB or older than MySQL 8.0.
     """
-    cursor.execute("select version(), @@version_comment")
-    version, comment = cursor.fetchone()
-    check_server(str(version), str(comment))
-    cursor.execute(MYSQL_SESSION)
-    if pads := session_pads("mysql"):
-        names = ", ".join(f"@{name} = x'{pad.hex()}'" for name, pad in zip(MASK_VARIABLES, pads, strict=True))
-        cursor.execute(f"set {names}")
+    from orchestration import database  # SQLAlchemy, which a DuckDB run does without
+
+    cursor.execute("select version()")
+    database.check_server_version(str(cursor.fetchone()[0]))
+    cursor.execute(f"{database.SESSION}, sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT')")
+    if pads:
+        names = zip(MASK_VARIABLES, pads, strict=True)
+        cursor.execute("set " + ", ".join(f"@{name} = x'{pad.hex()}'" for name, pad in names))
 
 
-def prepare_duckdb_session(cursor: Any) -> None:
-    """The masking key for a fresh DuckDB cursor; variables do not carry over between cursors."""
-    if pads := session_pads("embedded"):
+def prepare_duckdb_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None:
+    """The masking key's pads for a fresh DuckDB cursor; no variable carries over from another."""
+    if pads:
         for name, pad in zip(MASK_VARIABLES, pads, strict=True):
             cursor.execute(f"set variable {name} = unhex('{pad.hex()}')")
-
-
-def check_server(version: str, comment: str = "") -> None:
-    """Refuse what only looks like MySQL: MariaDB, and MySQL before 8.0."""
-    if "mariadb" in f"{version} {comment}".lower():
-        raise WarehouseError(
-            f"The server is MariaDB ({version}), whose JSON, window and partition SQL differs.",
-            fix="point MYSQL_HOST at MySQL 8.0 or later, or run `make mysql-up` for a private one.",
-        )
-    if int(version.split(".")[0]) < 8:
-        raise WarehouseError(
-            f"The server is MySQL {version}; window functions and JSON tables need 8.0.",
-            fix="upgrade it, or run `make mysql-up` for a private server.",
-        )
 
 
 def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
@@ -110,7 +90,7 @@ def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
         opened = original(manager, connection)
         cursor = opened.handle.cursor()
         try:
-            prepare_mysql_session(cursor)
+            prepare_mysql_session(cursor, session_pads("mysql"))
         finally:
             cursor.close()
     except WarehouseError as error:
@@ -120,43 +100,32 @@ def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
 
 
 def _open_duckdb(original: Any, environment: type, creds: Any, plugins: Any = None) -> Any:
-    give_up = time.monotonic() + DUCKDB_LOCK_WAIT_SECONDS
+    folder = Path(creds.path).parent
+    if not folder.is_dir():
+        raise FailedToConnectError(
+            f"There is no folder {folder} for the DuckDB file. Fix: run `warehouse deploy` first."
+        )
+    started = time.monotonic()
     pause = 0.1
     while True:
         try:
             return original(environment, creds, plugins)
-        except Exception as error:
-            held = "Could not set lock on file" in str(error)
-            if held and time.monotonic() + pause < give_up:
-                time.sleep(pause)
-                pause = min(pause * 2, 2.0)
-                continue
-            raise FailedToConnectError(str(duckdb_open_error(creds.path, error))) from None
+        except duckdb.Error as error:
+            from orchestration import database
 
-
-def duckdb_open_error(path: str, error: Exception) -> WarehouseError:
-    """The sentence for a DuckDB file that cannot be opened."""
-    if "Could not set lock on file" in str(error):
-        holder = re.search(r"PID (\d+)", str(error))
-        process = f"process {holder[1]}" if holder else "another process"
-        return WarehouseError(
-            f"{path} is open in {process}, and DuckDB lets one process write a file at a time.",
-            fix="wait for it or end it, then run the command again.",
-        )
-    if not Path(path).parent.is_dir():
-        return WarehouseError(
-            f"There is no folder for the database file {path}.",
-            fix="run `warehouse deploy` first, or set WAREHOUSE_DUCKDB_PATH.",
-        )
-    return WarehouseError(
-        f"{path} cannot be opened: {error}", fix="check WAREHOUSE_DUCKDB_PATH and the file."
-    )
+            patience = os.environ.get("WAREHOUSE_DUCKDB_WAIT_SECONDS")
+            deadline = started + float(patience or database.DUCKDB_WAIT_SECONDS)
+            if "Could not set lock" not in str(error) or time.monotonic() + pause > deadline:
+                here = replace(load_settings(target="embedded"), duckdb_path=Path(creds.path))
+                raise FailedToConnectError(str(database.explain(error, here) or error)) from None
+        time.sleep(pause)
+        pause = min(pause * 2, 1.0)
 
 
 def _initialize_cursor(
     original: Any, environment: type, creds: Any, cursor: Any, *args: Any, **kwargs: Any
 ) -> Any:
-    prepare_duckdb_session(cursor)
+    prepare_duckdb_session(cursor, session_pads("embedded"))
     return original(environment, creds, cursor, *args, **kwargs)
 
 

@@ -20,7 +20,7 @@
 {% macro duckdb__cast_type(data_type) -%}
     {%- set base = data_type.split('(')[0].split(' ')[0] -%}
     {%- if data_type == 'tinyint(1)' -%} {{ return('boolean') }}
-    {%- elif base in ('tinyint', 'smallint', 'bigint') -%} {{ return(base) }}
+    {%- elif base in ('tinyint', 'smallint') -%} {{ return('smallint') }}
     {%- elif base in ('mediumint', 'int') -%} {{ return('integer') }}
     {%- elif base in ('varchar', 'char', 'enum', 'text', 'mediumtext', 'longtext', 'string') -%}
         {{ return('varchar') }}

@@ -1,12 +1,13 @@
-{#- dbt.datediff counts boundaries crossed, weeks beginning on Monday. -#}
+{#- dbt.datediff counts boundaries crossed, weeks beginning on Monday. year() is unsigned in MySQL, so
+    a negative difference of two would be an error; extract() is not. -#}
 {% macro mysql__datediff(first_date, second_date, datepart) -%}
     {%- set first = 'cast(' ~ first_date ~ ' as datetime)' -%}
     {%- set second = 'cast(' ~ second_date ~ ' as datetime)' -%}
-    {%- if datepart == 'year' -%} (year({{ second }}) - year({{ first }}))
+    {%- if datepart == 'year' -%} (extract(year from {{ second }}) - extract(year from {{ first }}))
     {%- elif datepart == 'quarter' -%}
-        ((year({{ second }}) - year({{ first }})) * 4 + quarter({{ second }}) - quarter({{ first }}))
+        ((extract(year from {{ second }}) - extract(year from {{ first }})) * 4 + extract(quarter from {{ second }}) - extract(quarter from {{ first }}))
     {%- elif datepart == 'month' -%}
-        ((year({{ second }}) - year({{ first }})) * 12 + month({{ second }}) - month({{ first }}))
+        ((extract(year from {{ second }}) - extract(year from {{ first }})) * 12 + extract(month from {{ second }}) - extract(month from {{ first }}))
     {%- elif datepart == 'week' -%}
         (datediff({{ week_start(second) }}, {{ week_start(first) }}) div 7)
     {%- elif datepart == 'day' -%} datediff({{ second }}, {{ first }})

@@ -13,10 +13,11 @@
     )
 {%- endmacro %}
 
-{#- `/` on decimals is a double, and dividing by 0 an error: divide 128-bit integers instead. -#}
+{#- `/` on decimals is a double, and dividing by 0 an error: divide 128-bit integers instead. The
+    product of a decimal(12,2) and 1000000 would be a decimal(18,2), too narrow: widen it first. -#}
 {% macro duckdb__exact_divide(numerator, denominator, scale) -%}
-    {%- set n = 'cast(' ~ numerator ~ ' * 1000000 as hugeint)' -%}
-    {%- set d = 'nullif(cast(' ~ denominator ~ ' * 1000000 as hugeint), 0)' -%}
+    {%- set n = 'cast(cast(' ~ numerator ~ ' as decimal(38,6)) * 1000000 as hugeint)' -%}
+    {%- set d = 'nullif(cast(cast(' ~ denominator ~ ' as decimal(38,6)) * 1000000 as hugeint), 0)' -%}
     cast(
         cast(
             (2 * abs({{ n }}) * {{ 10 ** scale }} + abs({{ d }})) // (2 * abs({{ d }}))
