@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,6 @@ def default_rows(table: Table, now: datetime, folder: Path = DEFAULTS) -> list[d
     return rows
 
 
-@lru_cache(maxsize=64)
 def _read(file: Path) -> tuple[tuple[int, dict[str, str]], ...]:
     if not file.exists():
         return ()
