@@ -21,10 +21,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration import clock
 from orchestration.errors import WarehouseError
 from orchestration.sampledata.conform import DICTIONARY, stored
 from orchestration.sampledata.plan import Plan, make_plan
-from orchestration.sampledata.progress import Advance, track
+from orchestration.sampledata.progress import Advance, Say, track
 from orchestration.sampledata.world import World, build_world
 from orchestration.schema.record import Table, load_record
 from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings
@@ -52,25 +53,33 @@ class GenerateReport:
         """Rows of all tables asked for."""
         return sum(self.rows.values())
 
+    def summary(self) -> str:
+        """What was made, where, and how long it took; one line."""
+        what = f"{self.total_rows:,} rows in {len(self.rows)} tables up to {self.plan.end_date}"
+        if not self.written:
+            return f"nothing to do: {what} are already in {self.directory}"
+        dirt = f", {self.dirty_rows:,} damages in ledger.jsonl" if self.dirty_rows else ""
+        return f"generated {what}{dirt} in {self.seconds:.1f} s: {self.directory}"
+
 
 def generate(
     settings: Settings,
     scale: str,
     seed: int,
-    end_date: str | date,
+    end_date: str | date | None = None,
     directory: Path | None = None,
     domains: Sequence[str] | None = None,
     dirt: float = 0.0,
-    progress: bool = True,
+    progress: Say | None = None,
 ) -> GenerateReport:
     """Generate the tables of `domains` (default: the settings') into `directory`.
 
-    The directory's default is `<local>/sample/<scale>-<seed>-<end date>`. Domains that are there,
-    complete and from the same arguments and code are left alone. Raises WarehouseError for bad
-    arguments, a directory that is in use, not writable or not ours, and a full disk.
+    Defaults: today as the last day, `<local>/data/<scale>` as the directory. Domains that are
+    there, complete and from the same arguments and code are left alone. Raises WarehouseError for
+    bad arguments, a directory that is in use, not writable or not ours, and a full disk.
     """
     began = time.monotonic()
-    plan = make_plan(scale, seed, end_date)
+    plan = make_plan(scale, seed, end_date or clock.today(settings))
     if not 0 <= dirt <= 0.5:
         raise WarehouseError(f"Dirt rate {dirt} makes no sense.", fix="give a share from 0 to 0.5.")
     wanted = tuple(d for d in ORDER if d in (domains or settings.domains))
@@ -87,8 +96,7 @@ def generate(
 
 def default_directory(settings: Settings, plan: Plan, dirt: float = 0.0) -> Path:
     """Where a dataset goes unless the caller says otherwise."""
-    name = f"{plan.scale}-{plan.seed}-{plan.end_date}" + (f"-dirt{dirt:g}" if dirt else "")
-    return settings.local_dir / "sample" / name
+    return settings.local_dir / "data" / (f"{plan.scale}-dirt" if dirt else plan.scale)
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
@@ -211,7 +219,7 @@ def _write_domains(
     domains: Sequence[str],
     dirt: float,
     manifest: dict[str, Any],
-    progress: bool,
+    progress: Say | None,
 ) -> None:
     total = sum(plan.rows(t.name) for t in _tables(domains))
     try:

@@ -1,4 +1,4 @@
-"""A progress bar on stderr; silent where nobody watches."""
+"""Progress for people: a bar where stderr is a terminal, a line per table elsewhere."""
 
 from __future__ import annotations
 
@@ -8,15 +8,29 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+Say = Callable[[str], None]
 Advance = Callable[[str, int], None]
 
 
 @contextmanager
-def track(title: str, total_rows: int, enabled: bool) -> Iterator[Advance]:
-    """Yield `advance(what, rows)`; draws `title`, `what`, share and time while enabled."""
+def track(title: str, total_rows: int, say: Say | None) -> Iterator[Advance]:
+    """Yield `advance(table, rows)`, to be called for every bit of work on a table.
+
+    With `say` None nothing is shown; without a terminal `say` gets a line when a table begins.
+    """
     console = Console(stderr=True)
-    if not (enabled and console.is_terminal):
-        yield lambda what, rows: None
+    if say is None:
+        yield lambda table, rows: None
+        return
+    if not console.is_terminal:
+        seen: set[str] = set()
+
+        def tell(table: str, rows: int) -> None:
+            if table not in seen:
+                seen.add(table)
+                say(f"{title} {table}")
+
+        yield tell
         return
     bar = Progress(
         TextColumn(f"{title} {{task.description}}"),
@@ -28,4 +42,4 @@ def track(title: str, total_rows: int, enabled: bool) -> Iterator[Advance]:
     )
     with bar:
         task = bar.add_task("", total=total_rows)
-        yield lambda what, rows: bar.update(task, description=what, advance=rows)
+        yield lambda table, rows: bar.update(task, description=table, advance=rows)

@@ -1,0 +1,455 @@
+"""Bulk-load a dataset into either engine; can be killed anywhere and run again.
+
+`warehouse_audit.load_log` says of each table which file it holds and how far that got:
+
+- `loading`: announced; the rows come in one transaction, so they are all there or none is
+- `replacing`: an earlier dataset of ours is being cleared away first
+- `copied` (MySQL): all rows are there, secondary indexes may be missing
+- `loaded`: done
+
+A table with rows that neither deploy nor this loader put there is never touched.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+
+from orchestration import clock, database
+from orchestration.errors import WarehouseError
+from orchestration.sampledata.conform import stored
+from orchestration.sampledata.generate import read_manifest
+from orchestration.sampledata.progress import Advance, Say, track
+from orchestration.schema.deploy import add_secondary_indexes, drop_secondary_indexes
+from orchestration.schema.metadata import build_metadata
+from orchestration.schema.partitions import extend_partitions, first_of_month, months_between
+from orchestration.schema.record import Record, Table, load_record
+from orchestration.schema.reference_data import default_rows, insert_defaults
+from orchestration.settings import Settings
+
+# From here on it pays to build a table's secondary indexes after its rows.
+LARGE_ROWS = 100_000
+# A file's worth of rows: small enough for the disk, large enough to keep the server busy.
+SLICE_ROWS = 400_000
+_LOG = """
+create table if not exists {log} (
+    table_name varchar(128) not null primary key,
+    file_sha256 char(64) not null,
+    row_count bigint not null,
+    state varchar(16) not null,
+    changed_at timestamp not null
+)
+"""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load left behind; `loaded` and `already_there` name tables."""
+
+    target: str
+    tables: int
+    rows: int
+    loaded: tuple[str, ...]
+    already_there: tuple[str, ...]
+    seconds: float
+
+    def summary(self) -> str:
+        """One line."""
+        if not self.loaded:
+            return f"nothing to do: {self.rows:,} rows in {self.tables} tables are loaded already"
+        more = f" ({len(self.already_there)} were there already)" if self.already_there else ""
+        return (
+            f"loaded {self.rows:,} rows into {self.tables} tables{more} on {self.target} "
+            f"in {self.seconds:.1f} s"
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One table's file and what is known about it."""
+
+    table: Table
+    file: Path
+    sha256: str
+    rows: int
+
+
+def load(
+    settings: Settings,
+    directory: Path,
+    domains: Sequence[str] | None = None,
+    progress: Say | None = None,
+) -> LoadReport:
+    """Load the dataset in `directory` into the deployed tables of `domains`.
+
+    Domains default to the settings'. Another dataset that this loader put there is replaced, and
+    what dbt built in the same database from it is emptied. Raises WarehouseError for an incomplete
+    dataset, tables that are not deployed, tables that hold other rows (before anything is written),
+    a load that is under way, and values that the server did not take as they are.
+    """
+    began = time.monotonic()
+    domains = tuple(domains or settings.domains)
+    tasks = _tasks(directory, domains)
+    with database.connect(settings) as connection, _alone(connection, settings):
+        loader = _Loader(connection, settings, load_record())
+        loader.prepare()
+        todo = [task for task in tasks if loader.check(task)]
+        with track("Loading", sum(task.rows for task in todo), progress) as advance:
+            loader.clear_built({task.table.domain for task in todo if loader.replaces(task)})
+            for task in todo:
+                loader.load(task, advance)
+    return LoadReport(
+        target="mysql" if settings.is_mysql else str(settings.duckdb_path),
+        tables=len(tasks),
+        rows=sum(task.rows for task in tasks),
+        loaded=tuple(task.table.name for task in todo),
+        already_there=tuple(t.table.name for t in tasks if t not in todo),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _tasks(directory: Path, domains: Sequence[str]) -> list[_Task]:
+    """The dataset's files in loading order: parents first."""
+    directory = directory.absolute()
+    manifest = read_manifest(directory)
+    if missing := [d for d in domains if d not in manifest["domains"]]:
+        raise WarehouseError(
+            f"The sample data in {directory} lacks the domain {', '.join(missing)}.",
+            fix="run `warehouse generate` for it, or choose others with --domain.",
+        )
+    tasks = []
+    for table in load_record(tuple(domains)).application_tables():
+        facts = manifest["tables"].get(table.name)
+        file = directory / facts["file"] if facts else directory
+        if facts is None or not file.is_file() or file.stat().st_size != facts["bytes"]:
+            raise WarehouseError(
+                f"The sample data in {directory} lacks {table.name}, or its file was cut off.",
+                fix="run `warehouse generate` again; it makes what is missing.",
+            )
+        tasks.append(_Task(table, file, facts["sha256"], facts["rows"]))
+    return tasks
+
+
+@contextmanager
+def _alone(connection: sa.Connection, settings: Settings) -> Iterator[None]:
+    """Keep a second load away (DuckDB's file lock does that by itself); restore the session."""
+    if not settings.is_mysql:
+        yield
+        return
+    name = f"warehouse_load_{settings.database_prefix}"[:64]
+    if not connection.scalar(sa.text("select get_lock(:name, 2)"), {"name": name}):
+        raise WarehouseError(
+            "Another `warehouse load` is running on this server.",
+            fix="wait until it is done and run the command again.",
+        )
+    connection.exec_driver_sql("set foreign_key_checks = 0, unique_checks = 0")
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()  # closes the session, and with it lock, transaction and settings
+        raise
+    connection.exec_driver_sql("set foreign_key_checks = 1, unique_checks = 1")
+    connection.execute(sa.text("select release_lock(:name)"), {"name": name})
+    connection.commit()
+
+
+class _Loader:
+    """One load into one engine over one connection."""
+
+    def __init__(self, connection: sa.Connection, settings: Settings, record: Record) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.record = record
+        self.now: datetime = clock.now(settings)
+        self.log = self._name("warehouse_audit", "load_log")
+        self.known: Mapping[str, Any] = {}
+
+    def prepare(self) -> None:
+        """Make the log where it is missing, and read it."""
+        self.connection.exec_driver_sql(_LOG.format(log=self.log))
+        rows = self._query(f"select table_name, file_sha256, state from {self.log}").all()
+        self.known = {row.table_name: row for row in rows}
+        self.connection.commit()
+
+    def check(self, task: _Task) -> bool:
+        """Whether the table has to be loaded; WarehouseError when it holds foreign rows."""
+        known = self.known.get(task.table.name)
+        others = self._other_rows(task.table)
+        if known is None or known.state == "loading":
+            if others:
+                raise WarehouseError(
+                    f"{self._plain(task.table)} holds rows that `warehouse load` did not put "
+                    "there; sample data would mix with them.",
+                    fix=f"empty it if nobody needs them (`delete from {self._plain(task.table)}`), "
+                    "or load into another place (WAREHOUSE_DATABASE_PREFIX on MySQL, "
+                    "WAREHOUSE_DUCKDB_PATH on DuckDB).",
+                )
+            return True
+        is_this = known.file_sha256 == task.sha256 and known.state == "loaded"
+        return not (is_this and (others or task.rows == 0))
+
+    def replaces(self, task: _Task) -> bool:
+        """Whether another dataset of ours stands where this one goes."""
+        known = self.known.get(task.table.name)
+        return known is not None and known.file_sha256 != task.sha256
+
+    def clear_built(self, domains: set[str]) -> None:
+        """Empty what dbt built inside these domains' databases: it speaks of rows that go."""
+        for table in self.record:
+            if table.built_by_dbt and table.domain in domains and table.database != "warehouse":
+                self._query(f"delete from {self._of(table)}")
+        self.connection.commit()
+
+    def load(self, task: _Task, advance: Advance) -> None:
+        """Load one table, whatever state an earlier attempt left it in."""
+        advance(task.table.name, 0)
+        if self.settings.is_mysql:
+            self._load_mysql(task, advance)
+        else:
+            self._load_duckdb(task)
+            advance(task.table.name, task.rows)
+
+    # --- DuckDB ---
+
+    def _load_duckdb(self, task: _Task) -> None:
+        names = ", ".join(f'"{c.name}"' for c in stored(task.table))
+        source = f"read_parquet('{_quoted(task.file)}')"
+        # One transaction: killed in between, nothing of it happened.
+        if self._other_rows(task.table):
+            self._empty(task.table)
+        self.connection.exec_driver_sql(
+            f"insert into {self._of(task.table)} ({names}) select {names} from {source}"
+        )
+        self._set_state(task, "loaded")
+        self.connection.commit()
+
+    # --- MySQL ---
+
+    def _load_mysql(self, task: _Task, advance: Advance) -> None:
+        known = self.known.get(task.table.name)
+        same_file = known is not None and known.file_sha256 == task.sha256
+        if not (same_file and known.state == "copied"):
+            if self._other_rows(task.table):
+                self._set_state(task, "replacing")
+                self.connection.commit()
+                self._empty(task.table)  # truncate: MySQL commits it by itself
+            self._set_state(task, "loading")
+            self.connection.commit()
+            self._copy(task, advance)
+        if task.rows >= LARGE_ROWS:
+            add_secondary_indexes(self.connection, self.settings, task.table)
+        self._check_references(task.table)
+        self._set_state(task, "loaded")
+        self.connection.commit()
+
+    def _copy(self, task: _Task, advance: Advance) -> None:
+        table = task.table
+        oldest = _oldest(task)
+        schema = self.settings.database_prefix + table.database
+        extend_partitions(self.connection, schema, table, oldest, clock.today(self.settings))
+        if task.rows >= LARGE_ROWS:
+            drop_secondary_indexes(self.connection, self.settings, table)
+        self.connection.commit()
+        with _scratch(self.settings) as folder:
+            copied = 0
+            for slice_file in _csv_slices(task, oldest, folder):
+                rows = self._load_data(table, slice_file)
+                slice_file.unlink()
+                copied += rows
+                advance(table.name, rows)
+        if copied != task.rows:
+            raise WarehouseError(
+                f"{self._plain(table)} took {copied} of {task.rows} rows: some repeat a key.",
+                fix="generate the sample data again; nothing of this table was kept.",
+            )
+        self._set_state(task, "copied")
+        self.connection.commit()
+
+    def _load_data(self, table: Table, file: Path) -> int:
+        """LOAD DATA of one file; rows taken. LOCAL turns errors into warnings, so these count."""
+        columns = ", ".join(f"`{c.name}`" for c in stored(table))
+        path = str(file).replace("\\", "\\\\").replace("'", "''")
+        sql = (
+            f"load data local infile '{path}' into table {self._of(table)} character set utf8mb4 "
+            "fields terminated by ',' optionally enclosed by '\"' escaped by '' "
+            f"lines terminated by '\\n' ({columns})"
+        )
+        # The driver's own cursor: SQLAlchemy would read a % in the path as a parameter.
+        with self.connection.connection.cursor() as cursor:
+            rows = cursor.execute(sql)
+            cursor.execute("show warnings limit 1")
+            warning = cursor.fetchone()
+        if warning is not None:
+            raise WarehouseError(
+                f"{self._plain(table)} did not take the sample data as they are: {warning[2]}.",
+                fix="generate the sample data again (`warehouse doctor` shows a table that differs "
+                "from the record); nothing of this table was kept.",
+            )
+        return rows
+
+    def _check_references(self, table: Table) -> None:
+        """Foreign keys were not checked while loading: count what they would have refused."""
+        for reference in table.references:
+            parent = self.record.table(reference.table)
+            orphans = self._query(
+                f"select count(*) from {self._of(table)} as child "
+                f"left join {self._of(parent)} as parent "
+                f"on parent.`{reference.target_column}` = child.`{reference.column}` "
+                f"where child.`{reference.column}` is not null "
+                f"and parent.`{reference.target_column}` is null"
+            ).scalar_one()
+            if orphans:
+                raise WarehouseError(
+                    f"{orphans} rows of {self._plain(table)} refer by {reference.column} to "
+                    f"{parent.name} that do not exist.",
+                    fix="generate the sample data again and load all of its domains.",
+                )
+
+    # --- both ---
+
+    def _set_state(self, task: _Task, state: str) -> None:
+        values = {"name": task.table.name, "sha": task.sha256, "rows": task.rows}
+        values |= {"state": state, "now": self.now}
+        self._query(f"delete from {self.log} where table_name = :name", name=task.table.name)
+        self._query(f"insert into {self.log} values (:name, :sha, :rows, :state, :now)", **values)
+
+    def _other_rows(self, table: Table) -> bool:
+        """Whether the table holds a row that is not one of the defaults that deploy inserts."""
+        defaults = [row["id"] for row in default_rows(table, self.now)]
+        condition = sa.text(
+            f"select 1 from {self._of(table)}" + (" where id not in :ids" if defaults else "")
+            + " limit 1"
+        )  # fmt: skip
+        if defaults:
+            condition = condition.bindparams(sa.bindparam("ids", defaults, expanding=True))
+        return self.connection.execute(condition).first() is not None
+
+    def _empty(self, table: Table) -> None:
+        """Back to the default rows alone."""
+        self._query(f"{'truncate' if self.settings.is_mysql else 'delete from'} {self._of(table)}")
+        dialect = "mysql" if self.settings.is_mysql else "duckdb"
+        record = Record((table,))
+        metadata = build_metadata(record, dialect, self.settings.database_prefix)
+        insert_defaults(self.connection, metadata, record, self.now)
+
+    def _query(self, sql: str, **parameters: Any) -> sa.CursorResult[Any]:
+        return self.connection.execute(sa.text(sql), parameters)
+
+    def _name(self, schema: str, table: str) -> str:
+        mark = "`" if self.settings.is_mysql else '"'
+        return f"{mark}{self.settings.database_prefix}{schema}{mark}.{mark}{table}{mark}"
+
+    def _of(self, table: Table) -> str:
+        return self._name(table.database, table.name)
+
+    def _plain(self, table: Table) -> str:
+        return f"{self.settings.database_prefix}{table.database}.{table.name}"
+
+
+# --- from Parquet to what LOAD DATA reads --------------------------------------------------------
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Iterator[Path]:
+    """A folder for files on their way; what a killed load left in it is removed first."""
+    folder = settings.local_dir / "load" / (settings.database_prefix or "main")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _oldest(task: _Task) -> date | None:
+    """The day of the file's oldest row by the partition column; None without partitions or rows."""
+    column = task.table.partition_by_month
+    if column is None or task.rows == 0:
+        return None
+    return _extreme(task, "min", column)
+
+
+def _extreme(task: _Task, which: str, column: str) -> date | None:
+    with duckdb.connect() as reader:
+        (moment,) = reader.execute(
+            f'select {which}("{column}") from read_parquet(?)', [str(task.file)]
+        ).fetchone() or (None,)
+    return moment.date() if moment else None
+
+
+def _csv_slices(task: _Task, oldest: date | None, folder: Path) -> Iterator[Path]:
+    """The file as CSV in primary-key order within each partition, some 400,000 rows at a time.
+
+    The next slice is written while the caller sends the last one to the server.
+    """
+    conditions = _conditions(task, oldest)
+    with duckdb.connect() as reader, ThreadPoolExecutor(1) as pool:
+        reader.execute("set memory_limit = '3GB'")
+        reader.execute(f"set temp_directory = '{_quoted(folder / 'spill')}'")
+        reader.execute("set threads = 2")
+        waiting = None
+        for number, condition in enumerate([*conditions, None]):
+            file = folder / f"{number}.csv"
+            written = None
+            if condition is not None:
+                written = pool.submit(_write_csv, reader, task, condition, file)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = written
+
+
+def _conditions(task: _Task, oldest: date | None) -> list[str]:
+    """Conditions that split the rows along partitions, else along the id, in loading order."""
+    column = task.table.partition_by_month
+    if column is not None and oldest is not None:
+        newest = _extreme(task, "max", column)
+        months = months_between(first_of_month(oldest), newest or oldest)
+        bounds = [f"timestamp '{month} 00:00:00'" for month in months[1:]]
+        low = [None, *bounds]
+        high = [*bounds, None]
+        return [_between(column, a, b) for a, b in zip(low, high, strict=True)]
+    slices = min(-(-task.rows // SLICE_ROWS), 16)
+    if slices <= 1:
+        return ["true"]
+    edges = [f"'{16 * n // slices:x}'" for n in range(1, slices)]
+    return [_between("id", a, b) for a, b in zip([None, *edges], [*edges, None], strict=True)]
+
+
+def _between(column: str, low: str | None, high: str | None) -> str:
+    parts = [f'"{column}" >= {low}' if low else "", f'"{column}" < {high}' if high else ""]
+    return " and ".join(p for p in parts if p) or "true"
+
+
+def _write_csv(reader: duckdb.DuckDBPyConnection, task: _Task, condition: str, file: Path) -> Path:
+    """Text is always quoted and NULL never, which is how MySQL tells NULL from 'NULL'."""
+    columns = stored(task.table)
+    texts = [c.name for c in columns if c.base_type in _TEXTS]
+    selected = ", ".join(
+        f'cast("{c.name}" as tinyint) as "{c.name}"' if c.is_boolean else f'"{c.name}"'
+        for c in columns
+    )
+    order = ", ".join(f'"{name}"' for name in task.table.primary_key)
+    quoted = ", ".join(f'"{name}"' for name in texts)
+    reader.execute(
+        f"copy (select {selected} from read_parquet('{_quoted(task.file)}') where {condition} "
+        f"order by {order}) to '{_quoted(file)}' (format csv, header false, nullstr 'NULL', "
+        f"quote '\"', escape '\"', delimiter ','" + (f", force_quote ({quoted}))" if texts else ")")
+    )
+    return file
+
+
+_TEXTS = ("char", "varchar", "text", "mediumtext", "longtext", "json", "enum")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
