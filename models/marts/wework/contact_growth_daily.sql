@@ -27,7 +27,7 @@ days as (
 
     {{ day_spine(
         '(select ' ~ greatest_of(['min(first_date)', window_start()]) ~ ' from tenants)',
-        least_of([add_days(window_end(), -1), as_of_date()])
+        window_last_day()
     ) }}
 
 ),
