@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
-from orchestration.sampledata.generate import domain_frames
-from orchestration.sampledata.plan import make_plan
+from tests.frames import pandas_frames
 
 
 @pytest.fixture(scope="module")
 def health() -> dict[str, pd.DataFrame]:
-    frames = domain_frames(make_plan("demo", 7, "2026-06-30"), "health")
-    return {name: plain(table).to_pandas() for name, table in frames.items()}
-
-
-def plain(table: pa.Table) -> pa.Table:
-    """Dictionary columns as text: the pools may hold a word twice, which pandas refuses."""
-    return table.cast(
-        pa.schema(
-            [
-                (f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type)
-                for f in table.schema
-            ]
-        )
-    )
+    return pandas_frames("health")
 
 
 def test_patients_counters_are_their_records(health: dict[str, pd.DataFrame]) -> None:
