@@ -4,55 +4,46 @@
     The table is `warehouse deploy`'s (its keys, indexes and partitions are in the schema of record).
     config: window_column   the date or timestamp that the window is cut on (partition column);
                             without it the whole table is replaced.
+            lookback_days   at least so many days are rebuilt, where the project's are fewer.
             stamped         true: created_at and updated_at are kept here, not by the model; they move
                             only for rows whose other columns changed. Needs `grain`.
-            grain           columns that identify a row, for `stamped`.
+            grain           columns that identify a row, for `stamped`; never NULL.
     A failure anywhere leaves the old rows: on MySQL no statement here commits by itself. -#}
 {% materialization window, default %}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set window_column = config.get('window_column') -%}
-    {%- set stamped = config.get('stamped', false) -%}
 
     {% if load_cached_relation(this) is none %}
         {% do exceptions.raise_compiler_error(
-            this ~ " is not deployed: an incremental table needs its keys first. Run `warehouse deploy"
-            ~ (' --target mysql' if target.type == 'mysql' else '') ~ "`, then build again.") %}
+            this ~ " is not deployed: an incremental table needs its keys first."
+            ~ " Run `warehouse deploy` for this target, then build again.") %}
     {% endif %}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- set columns = [] -%}
-    {%- for column in adapter.get_columns_in_relation(target_relation) -%}
-        {%- if not (stamped and column.name in ('created_at', 'updated_at')) -%}
-            {%- do columns.append(adapter.quote(column.name)) -%}
+    {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | list -%}
+    {%- set window_column = config.get('window_column') -%}
+    {%- set in_window -%}
+        {%- if window_column -%}
+            where {{ window_column }} >= {{ window_start() }}
+                and {{ window_column }} < {{ window_end() }}
         {%- endif -%}
-    {%- endfor -%}
+    {%- endset -%}
 
-    {%- set rows = '(' ~ sql ~ ')' -%}
-    {%- if stamped -%}
-        {%- set staged = adapter.quote(this.identifier ~ '__window') -%}
-        {% call statement('stage_rows') %}{{ stamp_rows(staged, sql, columns, config.require('grain')) }}{% endcall %}
-        {%- set rows = staged_name(staged) -%}
-        {%- do columns.extend([adapter.quote('created_at'), adapter.quote('updated_at')]) -%}
-    {%- endif -%}
-
-    {% call statement('delete_window') -%}
-        delete from {{ target_relation }}
-        {%- if window_column %}
-        where {{ window_column }} >= {{ window_start() }}
-            and {{ window_column }} < {{ window_end() }}
-        {%- endif %}
-    {%- endcall %}
-
-    {% call statement('main') -%}
-        insert into {{ target_relation }} ({{ columns | join(', ') }})
-        select {{ columns | join(', ') }}
-        from {{ rows }} as model_rows
-    {%- endcall %}
-
-    {% if stamped %}
-        {% call statement('drop_staged') %}{{ drop_staged(staged) }}{% endcall %}
+    {% if config.get('stamped', false) %}
+        {% do replace_stamped_rows(target_relation, sql, columns, in_window, config.require('grain')) %}
+    {% else %}
+        {% call statement('delete_window') -%}
+            delete from {{ target_relation }}
+            {{ in_window }}
+        {%- endcall %}
+        {% call statement('main') -%}
+            insert into {{ target_relation }} ({{ quoted_columns(columns) }})
+            select {{ quoted_columns(columns) }}
+            from (
+                {{ sql }}
+            ) as model_rows
+        {%- endcall %}
     {% endif %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -63,38 +54,64 @@
 {% endmaterialization %}
 
 
-{#- Put the model's rows aside with their stamps: created_at is the first build's, updated_at the
-    last one at which any other column changed. -#}
-{% macro stamp_rows(staged, sql, columns, grain) -%}
-    {%- set now = as_of() -%}
-    create temporary table {{ staged_name(staged) }} as
-    select
-        {%- for column in columns %}
-        model_rows.{{ column }},
-        {%- endfor %}
-        coalesce(old_rows.created_at, {{ now }}) as created_at,
-        case
-            when old_rows.{{ grain[0] }} is not null
-                {%- for column in columns %}
-                and {{ is_same('model_rows.' ~ column, 'old_rows.' ~ column) }}
-                {%- endfor %}
-                then old_rows.updated_at
-            else {{ now }}
-        end as updated_at
-    from (
-        {{ sql }}
-    ) as model_rows
-    left join {{ this }} as old_rows
-        on {% for column in grain %}{{ 'and ' if not loop.first }}old_rows.{{ column }} = model_rows.{{ column }} {% endfor %}
-{%- endmacro %}
+{#- Replace the window's rows and keep their stamps: created_at is the first build's, updated_at that
+    of the last build which changed another column. Old and new rows are put aside in the target's
+    own types, so that what is compared is what is stored. -#}
+{% macro replace_stamped_rows(target_relation, sql, columns, in_window, grain) %}
+    {%- set figures = columns | reject('in', ['created_at', 'updated_at']) | list -%}
+    {%- set old_name, new_name = this.identifier ~ '__old', this.identifier ~ '__new' -%}
+
+    {% call statement('forget_old') %}{{ drop_temporary_table(old_name) }}{% endcall %}
+    {% call statement('forget_new') %}{{ drop_temporary_table(new_name) }}{% endcall %}
+    {% call statement('put_old_aside') -%}
+        create temporary table {{ temporary_table(old_name) }} as
+        select {{ quoted_columns(columns) }}
+        from {{ target_relation }}
+        {{ in_window }}
+    {%- endcall %}
+    {% call statement('shape_new') -%}
+        create temporary table {{ temporary_table(new_name) }} as
+        select {{ quoted_columns(figures) }}
+        from {{ target_relation }}
+        where 1 = 0
+    {%- endcall %}
+    {% call statement('put_new_aside') -%}
+        insert into {{ temporary_table(new_name) }} ({{ quoted_columns(figures) }})
+        select {{ quoted_columns(figures) }}
+        from (
+            {{ sql }}
+        ) as model_rows
+    {%- endcall %}
+
+    {% call statement('delete_window') -%}
+        delete from {{ target_relation }}
+        {{ in_window }}
+    {%- endcall %}
+    {% call statement('main') -%}
+        insert into {{ target_relation }} ({{ quoted_columns(figures) }}, created_at, updated_at)
+        select
+            {%- for column in figures %}
+            new_rows.{{ adapter.quote(column) }},
+            {%- endfor %}
+            coalesce(old_rows.created_at, {{ as_of() }}) as created_at,
+            case
+                when {% for column in figures -%}
+                    {{ 'and ' if not loop.first -}}
+                    {{ is_same('new_rows.' ~ adapter.quote(column), 'old_rows.' ~ adapter.quote(column)) }}
+                {% endfor -%}
+                    then old_rows.updated_at
+                else {{ as_of() }}
+            end as updated_at
+        from {{ temporary_table(new_name) }} as new_rows
+        left join {{ temporary_table(old_name) }} as old_rows
+            on {% for column in grain %}{{ 'and ' if not loop.first }}old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+    {%- endcall %}
+
+    {% call statement('drop_old_rows') %}{{ drop_temporary_table(old_name) }}{% endcall %}
+    {% call statement('drop_new_rows') %}{{ drop_temporary_table(new_name) }}{% endcall %}
+{% endmacro %}
 
 
-{#- MySQL's temporary tables live in a database, DuckDB's in a schema of their own. -#}
-{% macro staged_name(staged) -%}
-    {{ this.schema ~ '.' if target.type == 'mysql' }}{{ staged }}
-{%- endmacro %}
-
-
-{% macro drop_staged(staged) -%}
-    drop {{ 'temporary ' if target.type == 'mysql' }}table {{ staged_name(staged) }}
+{% macro quoted_columns(columns) -%}
+    {%- for column in columns %}{{ adapter.quote(column) }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}

@@ -1,24 +1,71 @@
 {#- The half-open window of days [window_start, window_end) that an incremental build replaces:
-    1. start_date and end_date, when given (a backfill; end_date alone defaults to the day after as_of);
-    2. everything, on a first build or a full refresh;
-    3. else the trailing lookback_days before as_of's day, and that day.
-    Both are date literals where the clock is pinned, so that partitions are pruned. -#}
-{% macro window_start(lookback_days=none) -%}
+    1. start_date and end_date, when given (a backfill; without end_date up to and with as_of's day);
+    2. everything up to as_of's day, on a first build or a full refresh;
+    3. else as_of's day and the trailing days before it: the var lookback_days, or the model's own
+       lookback_days where that is longer.
+    Both are date literals, fixed for the whole invocation: partitions are pruned, and a build that
+    runs over midnight inserts the very days that it deleted. -#}
+{% macro window_start() -%}
+    {%- do check_window_vars() -%}
     {%- if var('start_date', none) -%}
-        {{ date_literal(var('start_date')) }}
+        date '{{ window_day(var('start_date')) }}'
     {%- elif is_whole_build() -%}
-        {{ date_literal('1970-01-02') }}
+        date '1970-01-02'
     {%- else -%}
-        {{ add_days(as_of_date(), -1 * (lookback_days or var('lookback_days') | int)) }}
+        {%- set lookback = [var('lookback_days') | int, config.get('lookback_days', 0) | int] | max -%}
+        date '{{ run_day() - modules.datetime.timedelta(days=lookback) }}'
     {%- endif -%}
 {%- endmacro %}
 
 
 {% macro window_end() -%}
+    {%- do check_window_vars() -%}
     {%- if var('end_date', none) -%}
-        {{ date_literal(var('end_date')) }}
+        date '{{ window_day(var('end_date')) }}'
     {%- else -%}
-        {{ add_days(as_of_date(), 1) }}
+        date '{{ run_day() + modules.datetime.timedelta(days=1) }}'
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The window's last day that can hold rows: never after as_of's. -#}
+{% macro window_last_day() -%}
+    {%- set last = run_day() -%}
+    {%- if var('end_date', none) -%}
+        {%- set last = [last, window_day(var('end_date')) - modules.datetime.timedelta(days=1)] | min -%}
+    {%- endif -%}
+    date '{{ last }}'
+{%- endmacro %}
+
+
+{#- as_of's day as a Python date; unpinned, the day on which this invocation began. -#}
+{% macro run_day() -%}
+    {%- set pinned = as_of_value() -%}
+    {%- if pinned -%}
+        {{ return(window_day(pinned[:10])) }}
+    {%- endif -%}
+    {{ return(run_started_at.astimezone(modules.pytz.timezone('Asia/Shanghai')).date()) }}
+{%- endmacro %}
+
+
+{#- A day given as text (or a date, as YAML reads it) as a Python date. -#}
+{% macro window_day(given) -%}
+    {%- set text = given | string | trim -%}
+    {%- if not modules.re.match('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$', text) -%}
+        {{ exceptions.raise_compiler_error("'" ~ text ~ "' is not a date; write it as 2026-06-30.") }}
+    {%- endif -%}
+    {{ return(modules.datetime.datetime.strptime(text, '%Y-%m-%d').date()) }}
+{%- endmacro %}
+
+
+{% macro check_window_vars() -%}
+    {%- if var('end_date', none) and not var('start_date', none) -%}
+        {{ exceptions.raise_compiler_error("end_date is set without start_date; give both ends of the window.") }}
+    {%- elif var('end_date', none) and window_day(var('start_date')) >= window_day(var('end_date')) -%}
+        {{ exceptions.raise_compiler_error(
+            "start_date " ~ var('start_date') ~ " is not before end_date " ~ var('end_date')
+            ~ "; the end is exclusive, so one day is start_date 2026-06-30, end_date 2026-07-01."
+        ) }}
     {%- endif -%}
 {%- endmacro %}
 
