@@ -1,0 +1,45 @@
+"""Everything the Dagster UI shows. Loading it reads the environment and one file, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from orchestration.assets.dbt import build_dbt_assets
+from orchestration.assets.sources import build_source_assets
+from orchestration.checks import build_suite_checks
+from orchestration.manifest import load_manifest
+from orchestration.resources import Dbt
+from orchestration.schedules import build_domain_jobs, build_jobs, build_schedules
+from orchestration.settings import Settings, load_settings
+
+
+def build_definitions(
+    settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """The code location for these settings; tests replace resources by name."""
+    settings = settings or load_settings()
+    manifest = load_manifest(settings)
+    models = build_dbt_assets(settings, manifest)
+    groups = sorted({spec.group_name for model in models for spec in model.specs})
+    return dg.Definitions(
+        assets=[*build_source_assets(settings, manifest), *models],
+        asset_checks=build_suite_checks(settings),
+        jobs=[*build_domain_jobs(groups, settings), *build_jobs(settings)],
+        schedules=build_schedules(settings),
+        resources={
+            "settings": settings,
+            "dbt": Dbt(settings),
+            **(resource_overrides or {}),
+        },
+        # dbt does the parallel work; a process for each step would only cost its start.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster` loads, when it loads it: importing this module does nothing."""
+    return build_definitions()

@@ -1,0 +1,175 @@
+"""What runs need: the settings, and dbt in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation, DbtCliResource
+from packaging.version import Version
+from sqlalchemy.exc import DBAPIError
+
+from orchestration import database
+from orchestration.dbt_project import target_path
+from orchestration.errors import WarehouseError
+from orchestration.manifest import dbt_executable
+from orchestration.settings import PROJECT_ROOT, Settings
+
+# Runs that open the DuckDB file take the only slot of this pool: one process at a time may write.
+DUCKDB_POOL = "duckdb_writer"
+# On MySQL two dbt builds at once would rebuild the same windows against each other.
+MYSQL_POOL = "mysql_builds"
+# What our dbt sessions say (after waiting for it) when another process has the DuckDB file open.
+FILE_HELD = "Another process holds"
+# A count is a courtesy; on a large MySQL table it may not be cheap.
+COUNT_MILLISECONDS = 5_000
+KEPT_FOLDERS = 10
+
+
+def pool_of(settings: Settings) -> str:
+    """The pool whose single slot a build on this engine takes."""
+    return MYSQL_POOL if settings.is_mysql else DUCKDB_POOL
+
+
+def build_arguments(variables: Mapping[str, Any] | None = None) -> list[str]:
+    """`dbt build` with its vars; what to select, dagster-dbt adds from the run's selection."""
+    arguments = ["build"]
+    if variables:
+        arguments += ["--vars", json.dumps(dict(variables), sort_keys=True)]
+    return arguments
+
+
+class _QuickDbtCli(DbtCliResource):
+    """dagster-dbt's resource without its two detours before each call.
+
+    It asks `dbt --version`, which looks for news on the internet (3 s), and opens an adapter in
+    this process for its own row counts, which would hold the DuckDB file open; ours are below.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """The project's dbt, for one engine; `build` is what assets call."""
+
+    settings: Settings
+
+    def build(
+        self, context: dg.AssetExecutionContext, variables: Mapping[str, Any] | None = None
+    ) -> Iterator[Any]:
+        """Run `dbt build` for the context's selection; yields outputs and check results.
+
+        Raises dagster-dbt's error when a node or a test of severity error fails, and asks for a
+        retry when another process holds the DuckDB file.
+        """
+        with _own_folder(self.settings, context.run_id) as folder:
+            invocation = self._start(context, build_arguments(variables), folder)
+            events = invocation.stream() if self.settings.is_mysql else _drained(invocation)
+            for event in events:
+                if isinstance(event, dg.Output) and variables:
+                    event = event.with_metadata({**event.metadata, **variables})
+                yield self._with_row_count(event, invocation.manifest)
+
+    def _start(
+        self, context: dg.AssetExecutionContext, arguments: Sequence[str], folder: Path
+    ) -> DbtCliInvocation:
+        resource = _QuickDbtCli(
+            project_dir=str(PROJECT_ROOT),
+            profiles_dir=str(PROJECT_ROOT),
+            target=self.settings.target,
+            dbt_executable=dbt_executable(),
+        )
+        with _environment(self._environment()):
+            return resource.cli(arguments, context=context, target_path=folder)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **self.settings.child_environment(),
+            # From here dagster-dbt copies what partial parsing needs.
+            "DBT_TARGET_PATH": str(target_path(self.settings)),
+            # A test runs once everything it reads is built: with `eager`, rebuilding staging alone
+            # would hold it against marts that are not rebuilt yet.
+            "DBT_INDIRECT_SELECTION": "buildable",
+        }
+
+    def _with_row_count(self, event: Any, manifest: Mapping[str, Any]) -> Any:
+        if not isinstance(event, dg.Output):
+            return event
+        node = manifest["nodes"][event.metadata["unique_id"].value]
+        if node["config"]["materialized"] == "view":
+            return event
+        rows = count_rows(self.settings, node["schema"], node["name"])
+        if rows is None:
+            return event
+        return event.with_metadata({**event.metadata, "dagster/row_count": rows})
+
+
+def count_rows(settings: Settings, schema: str, table: str) -> int | None:
+    """Rows of a table; None when MySQL cannot count them quickly or the file is held elsewhere."""
+    query = sa.select(sa.func.count()).select_from(sa.table(table, schema=schema))
+    if settings.is_mysql:
+        query = query.prefix_with(f"/*+ max_execution_time({COUNT_MILLISECONDS}) */")
+    try:
+        with database.connect(settings, read_only=True) as connection:
+            return connection.scalar(query)
+    except (DBAPIError, WarehouseError):
+        return None
+
+
+def _drained(invocation: DbtCliInvocation) -> Iterator[Any]:
+    """The events once dbt has let go of the DuckDB file; its failure comes after them."""
+    events: list[Any] = []
+    failure: Exception | None = None
+    try:
+        events.extend(invocation.stream())
+    except DagsterDbtCliRuntimeError as error:
+        if FILE_HELD in str(error):
+            raise dg.RetryRequested(max_retries=5, seconds_to_wait=10) from error
+        failure = error
+    yield from events
+    if failure is not None:
+        raise failure
+
+
+@contextmanager
+def _own_folder(settings: Settings, run_id: str) -> Iterator[Path]:
+    """A target folder for one call; the last few of failed calls stay, with their dbt.log."""
+    parent = target_path(settings) / "runs"
+    parent.mkdir(parents=True, exist_ok=True)
+    left = sorted(parent.iterdir(), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for old in left[KEPT_FOLDERS:]:
+        shutil.rmtree(old, ignore_errors=True)
+    folder = parent / f"{run_id[:8]}-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    yield folder
+    # Not in a `finally`: what a failed call wrote is what one wants to read.
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """dagster-dbt hands this process's environment to dbt; it is ours while dbt starts."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,404 @@
+"""The code location: what it holds, how dbt is called, how a tick is decided."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus, DefaultScheduleStatus
+
+from orchestration import checks, schedules
+from orchestration.assets.dbt import wanted_nodes, with_attached_tests
+from orchestration.definitions import build_definitions
+from orchestration.errors import WarehouseError
+from orchestration.manifest import is_stale, load_manifest, manifest_path, prepare_manifest
+from orchestration.partitions import daily_partitions, first_day, lookback_days, window_variables
+from orchestration.resources import build_arguments
+from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings, load_settings
+from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
+
+SNAPSHOT = Path(__file__).with_name("definitions.snapshot.txt")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+USAGE = dg.AssetKey(["wework_platform", "wework_tenant_usage"])
+
+
+def _environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WAREHOUSE_", "MYSQL_", "DAGSTER_", "DBT_"))
+    }
+    return {**kept, "WAREHOUSE_LOCAL_DIR": str(folder), **more}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """DuckDB's manifest, parsed once; there is no database."""
+    settings = load_settings(_environment(tmp_path_factory.mktemp("embedded")))
+    prepare_manifest(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def mysql_target(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """MySQL's manifest behind a prefix, for a server that does not exist."""
+    settings = load_settings(
+        _environment(
+            tmp_path_factory.mktemp("mysql"),
+            WAREHOUSE_TARGET="mysql",
+            WAREHOUSE_DATABASE_PREFIX="acme_",
+            WAREHOUSE_MASK_KEY="k" * 32,
+            MYSQL_HOST="db.invalid",
+            MYSQL_USER="nobody",
+            MYSQL_PASSWORD="nothing",
+        )
+    )
+    prepare_manifest(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def repository(settings: Settings) -> dg.RepositoryDefinition:
+    return _repository(settings)
+
+
+def _repository(settings: Settings) -> dg.RepositoryDefinition:
+    return build_definitions(settings).get_repository_def()
+
+
+def _described(repository: dg.RepositoryDefinition) -> str:
+    """Keys with groups and partitions, jobs with their assets, schedules with their crons."""
+    graph = repository.asset_graph
+    lines = []
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        days = " daily" if node.partitions_def else ""
+        lines.append(f"asset {key.to_user_string()} {node.group_name}{days}")
+    for job in sorted(repository.get_all_jobs(), key=lambda job: job.name):
+        if not job.name.startswith("__"):
+            keys = sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
+            shown = " ".join(keys) if len(keys) <= 3 else f"{len(keys)} assets"
+            lines.append(f"job {job.name}: {shown}")
+    for schedule in sorted(repository.schedule_defs, key=lambda schedule: schedule.name):
+        lines.append(
+            f"schedule {schedule.name} {schedule.cron_schedule} {schedule.execution_timezone} "
+            f"-> {schedule.job_name}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+class TestWhatIsThere:
+    def test_keys_groups_jobs_and_schedules_are_the_committed_ones(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        text = _described(repository)
+        if os.environ.get("WAREHOUSE_UPDATE_SNAPSHOTS"):
+            SNAPSHOT.write_text(text, encoding="utf-8")
+        assert text == SNAPSHOT.read_text(encoding="utf-8"), (
+            "the code location changed; if that is meant, run this test with "
+            "WAREHOUSE_UPDATE_SNAPSHOTS=1 and commit the difference"
+        )
+
+    def test_the_other_engine_behind_a_prefix_has_the_same(self, mysql_target: Settings) -> None:
+        assert _described(_repository(mysql_target)) == SNAPSHOT.read_text(encoding="utf-8")
+
+    def test_every_dbt_test_of_a_kept_node_is_a_check_of_an_asset(
+        self, settings: Settings, repository: dg.RepositoryDefinition
+    ) -> None:
+        found = {key.name for key in repository.asset_graph.asset_check_keys}
+        tests = {
+            node["name"]
+            for node in load_manifest(settings)["nodes"].values()
+            if node["resource_type"] == "test"
+            and any(
+                key.startswith(("model.", "seed.", "snapshot."))
+                for key in node["depends_on"]["nodes"]
+            )
+        }
+        assert tests - found == set()
+        assert found - tests == {checks.CHECK}
+
+    def test_suite_checks_stand_on_what_the_suites_look_at(self, settings: Settings) -> None:
+        from expectations.base import Scope
+        from orchestration.validation import has_suite
+
+        assert set(checks.SUITES) == {domain for domain in DOMAINS if has_suite(domain)}
+        scope = Scope(date(2026, 3, 1), lambda database, name: f"{database}.{name}")
+        for domain, keys in checks.SUITES.items():
+            suite = importlib.import_module(f"expectations.{domain}")
+            assert {(one.database, one.name) for one in suite.outputs(scope)} == set(keys)
+
+    def test_assets_say_what_they_are(self, repository: dg.RepositoryDefinition) -> None:
+        graph = repository.asset_graph
+        usage = graph.get(USAGE)
+        assert usage.description.startswith("One row per tenant")
+        assert usage.owners == ["team:wework_analytics"]
+        assert {"dbt", "duckdb", "window"} == usage.kinds
+        schema = usage.metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns[:3]] == ["id", "tenant_id", "stat_date"]
+        assert schema.columns[2].type == "date"
+        for key in graph.get_all_asset_keys():
+            assert graph.get(key).description, f"{key.to_user_string()} has no description"
+            assert graph.get(key).owners, f"{key.to_user_string()} has no owner"
+
+    def test_a_domain_that_is_switched_off_leaves_no_assets_and_no_schedules(
+        self, settings: Settings
+    ) -> None:
+        repository = _repository(replace(settings, domains=("core", "health")))
+        groups = {
+            repository.asset_graph.get(key).group_name
+            for key in repository.asset_graph.get_all_asset_keys()
+        }
+        assert groups & {"core_staging", "core_sources", "health_sources"}
+        assert not [group for group in groups if group.startswith("wework")]
+        assert repository.schedule_defs == []
+        assert not repository.has_job("wework")
+
+    def test_what_platform_reads_of_a_domain_that_is_switched_off_stays(self) -> None:
+        def node(path: str) -> dict[str, object]:
+            return {
+                "resource_type": "model",
+                "original_file_path": path,
+                "config": {"materialized": "view"},
+                "name": Path(path).stem,
+            }
+
+        manifest = {
+            "nodes": {
+                "model.read": node("models/staging/ai/read.sql"),
+                "model.unread": node("models/staging/ai/unread.sql"),
+                "model.wide": node("models/marts/platform/wide.sql"),
+            },
+            "parent_map": {"model.wide": ["model.read"], "model.read": ["source.ai"]},
+        }
+        kept = [node["name"] for node in wanted_nodes(manifest, ["core"])]
+        assert kept == ["read", "wide"]
+
+
+class TestLoading:
+    def test_it_is_quick_and_imports_no_great_expectations_and_opens_nothing(
+        self, mysql_target: Settings
+    ) -> None:
+        """db.invalid cannot be reached and the DuckDB file is not made."""
+        started = time.monotonic()
+        outcome = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from orchestration.definitions import defs; "
+                "defs().get_repository_def().load_all_definitions(); "
+                "print('great_expectations' in sys.modules)",
+            ],
+            env=mysql_target.child_environment(),
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert outcome.stdout.strip() == "False", outcome.stderr
+        assert not mysql_target.duckdb_path.exists()
+        assert time.monotonic() - started < 120  # a hang, not a speed: 6 s when idle
+
+    def test_a_missing_manifest_is_named_with_the_command_that_makes_it(
+        self, tmp_path: Path
+    ) -> None:
+        settings = load_settings(_environment(tmp_path))
+        with pytest.raises(WarehouseError, match=r"manifest\.json is missing") as caught:
+            load_manifest(settings)
+        assert caught.value.fix == "run `warehouse manifest --target embedded`."
+
+    def test_a_manifest_of_the_other_engine_or_prefix_is_refused(self, settings: Settings) -> None:
+        other = replace(settings, database_prefix="acme_")
+        with pytest.raises(WarehouseError, match="another WAREHOUSE_DATABASE_PREFIX"):
+            load_manifest(other)
+        mysql = replace(settings, target="mysql")
+        manifest_path(mysql).parent.mkdir(parents=True, exist_ok=True)
+        manifest_path(mysql).write_bytes(manifest_path(settings).read_bytes())
+        with pytest.raises(WarehouseError, match="was made for duckdb, not mysql"):
+            load_manifest(mysql)
+
+    def test_a_manifest_older_than_the_project_is_stale(self, settings: Settings) -> None:
+        file = PROJECT_ROOT / "dbt_project.yml"
+        later, earlier = time.time() + 3600, file.stat().st_mtime - 1
+        os.utime(manifest_path(settings), (later, later))
+        assert not is_stale(settings)
+        os.utime(manifest_path(settings), (earlier, earlier))
+        assert is_stale(settings)
+
+
+class TestTranslator:
+    @pytest.mark.parametrize(
+        ("path", "kind", "domain", "layer"),
+        [
+            ("models/staging/wework/stg_wework__accounts.sql", "model", "wework", "staging"),
+            ("models/staging/wework/_wework__sources.yml", "source", "wework", "sources"),
+            ("models/marts/ai/rollups/ai_agent_daily.sql", "model", "ai", "rollups"),
+            ("models/marts/ai/views/v_agent_overview.sql", "model", "ai", "views"),
+            ("models/marts/health/dim_patients.sql", "model", "health", "marts"),
+            ("models/marts/platform/dim_dates.sql", "model", "platform", "marts"),
+            ("seeds/holidays.csv", "seed", "platform", "seeds"),
+            ("seeds/core/labels.csv", "seed", "core", "seeds"),
+            ("snapshots/core/tenants.sql", "snapshot", "core", "snapshots"),
+        ],
+    )
+    def test_the_path_says_domain_and_layer(
+        self, path: str, kind: str, domain: str, layer: str
+    ) -> None:
+        node = {"original_file_path": path, "resource_type": kind}
+        assert (domain_of(node), layer_of(node)) == (domain, layer)
+        assert WarehouseTranslator().get_group_name(node) == f"{domain}_{layer}"
+
+    def test_keys_are_database_and_table_without_the_prefix(self) -> None:
+        translator = WarehouseTranslator("t7_")
+        model = {"schema": "t7_wework_platform", "name": "wework_tenant_usage"}
+        source = {"schema": "t7_wework_platform", "name": "renamed", "identifier": "wework_groups"}
+        assert translator.get_asset_key(model) == USAGE
+        assert translator.get_asset_key(source).path == ["wework_platform", "wework_groups"]
+
+    def test_only_windows_cut_on_a_column_are_daily(self) -> None:
+        assert is_daily({"config": {"materialized": "window", "window_column": "stat_date"}})
+        assert not is_daily({"config": {"materialized": "window"}})
+        assert not is_daily({"config": {"materialized": "table", "window_column": "x"}})
+
+
+def test_a_singular_test_hangs_on_what_is_built_last() -> None:
+    manifest = {
+        "nodes": {
+            "model.staged": {"resource_type": "model"},
+            "model.zero": {"resource_type": "model"},
+            "model.usage": {"resource_type": "model"},
+            "test.many": {
+                "resource_type": "test",
+                "depends_on": {"nodes": ["model.usage", "model.staged", "model.zero"]},
+            },
+            "test.one": {"resource_type": "test", "depends_on": {"nodes": ["model.staged"]}},
+        },
+        "parent_map": {
+            "model.staged": ["source.raw"],
+            "model.zero": ["source.raw"],
+            "model.usage": ["model.staged"],
+        },
+    }
+    nodes = with_attached_tests(manifest)["nodes"]
+    assert nodes["test.many"]["attached_node"] == "model.usage"
+    assert "attached_node" not in nodes["test.one"]
+
+
+class TestDbtArguments:
+    def test_without_days_dbt_takes_its_own_window(self) -> None:
+        assert build_arguments() == ["build"]
+        assert build_arguments({}) == ["build"]
+
+    def test_days_become_a_half_open_window(self) -> None:
+        assert build_arguments(window_variables("2026-02-27", "2026-02-28")) == [
+            "build",
+            "--vars",
+            '{"end_date": "2026-03-01", "start_date": "2026-02-27"}',
+        ]
+
+    def test_one_day_is_a_window_of_one_day(self) -> None:
+        assert window_variables("2026-12-31", "2026-12-31") == {
+            "start_date": "2026-12-31",
+            "end_date": "2027-01-01",
+        }
+
+
+class TestPartitions:
+    def test_days_are_business_days_and_the_running_one_can_be_built(
+        self, settings: Settings
+    ) -> None:
+        # 01:30 on the 2nd in Shanghai is still the 1st in UTC.
+        now = datetime(2026, 3, 2, 1, 30, tzinfo=SHANGHAI)
+        keys = daily_partitions(settings).get_partition_keys(current_time=now)
+        assert (keys[0], keys[-1]) == ("2024-01-01", "2026-03-02")
+
+    def test_the_first_day_is_a_setting(self, settings: Settings) -> None:
+        other = replace(settings, environment={"WAREHOUSE_FIRST_DAY": "2020-06-01"})
+        assert first_day(other).isoformat() == "2020-06-01"
+        with pytest.raises(WarehouseError, match="WAREHOUSE_FIRST_DAY 'soon' is not a date"):
+            first_day(replace(settings, environment={"WAREHOUSE_FIRST_DAY": "soon"}))
+
+
+class TestSchedules:
+    def test_a_tick_asks_for_yesterday_and_the_lookback(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        request = self._tick(repository, datetime(2026, 3, 1, 1, 0, tzinfo=SHANGHAI))
+        assert isinstance(request, dg.RunRequest)
+        assert request.run_key == "2026-02-28"
+        assert request.tags["dagster/asset_partition_range_start"] == "2026-02-26"
+        assert request.tags["dagster/asset_partition_range_end"] == "2026-02-28"
+        assert lookback_days() == 3
+
+    def test_the_day_is_shanghai_s_whatever_zone_the_tick_is_told_in(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        at = datetime(2026, 2, 28, 17, 0, tzinfo=ZoneInfo("UTC"))
+        request = self._tick(repository, at)
+        assert isinstance(request, dg.RunRequest)
+        assert request.run_key == "2026-02-28"
+
+    @pytest.mark.parametrize("status", [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED])
+    def test_a_tick_is_skipped_while_its_job_runs(
+        self, repository: dg.RepositoryDefinition, status: DagsterRunStatus
+    ) -> None:
+        with DagsterInstance.local_temp() as instance:
+            job = repository.get_job("generate_daily_reports")
+            instance.create_run_for_job(job, status=status)
+            at = datetime(2026, 3, 1, 1, 0, tzinfo=SHANGHAI)
+            skipped = self._tick(repository, at, instance)
+            assert isinstance(skipped, dg.SkipReason)
+            assert f"not finished ({status.value.lower()})" in str(skipped.skip_message)
+
+    def test_a_finished_run_does_not_hold_the_next_tick(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        with DagsterInstance.local_temp() as instance:
+            job = repository.get_job("generate_daily_reports")
+            instance.create_run_for_job(job, status=DagsterRunStatus.FAILURE)
+            at = datetime(2026, 3, 1, 1, 0, tzinfo=SHANGHAI)
+            assert isinstance(self._tick(repository, at, instance), dg.RunRequest)
+
+    def test_every_row_of_the_table_names_its_event_and_builds_assets(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        known = repository.asset_graph.get_all_asset_keys()
+        for row in schedules.SCHEDULES:
+            assert f"MySQL event {row.name} " in row.replaces
+            assert row.zone == "Asia/Shanghai"
+            assert {dg.AssetKey(key) for key in row.builds} <= known
+            assert repository.get_schedule_def(row.name).description == row.replaces
+
+    def test_schedules_run_where_production_says_so(self, settings: Settings) -> None:
+        [row] = schedules.SCHEDULES
+        for mode, status in (("running", "RUNNING"), ("stopped", "STOPPED"), ("", "STOPPED")):
+            other = replace(settings, environment={"WAREHOUSE_SCHEDULES": mode})
+            assert schedules.default_status(other, row) == DefaultScheduleStatus[status]
+        with pytest.raises(WarehouseError, match="WAREHOUSE_SCHEDULES 'on' is unknown"):
+            schedules.default_status(
+                replace(settings, environment={"WAREHOUSE_SCHEDULES": "on"}), row
+            )
+
+    @staticmethod
+    def _tick(
+        repository: dg.RepositoryDefinition,
+        at: datetime,
+        instance: DagsterInstance | None = None,
+    ) -> object:
+        schedule = repository.get_schedule_def("generate_daily_reports")
+        with (
+            DagsterInstance.local_temp() as empty,
+            dg.build_schedule_context(
+                instance=instance or empty, scheduled_execution_time=at
+            ) as context,
+        ):
+            return schedule(context)
