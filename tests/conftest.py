@@ -70,6 +70,13 @@ def _mysql_settings(server: MySQLConnection, folder: Path) -> Settings:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that `-m "not mysql"` leaves exactly that out."""
+    for item in items:
+        if {"mysql_settings", "module_mysql_settings"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.mysql)
+
+
 @pytest.fixture(scope="session")
 def mysql_server() -> MySQLConnection:
     """The server that MYSQL_* name, or the private one; without any the test fails and says why.
@@ -113,15 +120,21 @@ def engine_settings(request: pytest.FixtureRequest) -> Settings:
     return request.getfixturevalue(f"{request.param}_settings")
 
 
+@pytest.fixture(scope="module")
+def module_mysql_settings(
+    mysql_server: MySQLConnection, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """MySQL behind a prefix that a whole test module shares."""
+    settings = _mysql_settings(mysql_server, tmp_path_factory.mktemp("mysql"))
+    yield settings
+    drop_databases(settings)
+
+
 @pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.mysql)])
 def module_engine_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Settings]:
+) -> Settings:
     """Each engine in turn, one set of databases for a whole test module."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "embedded":
-        yield load_settings(_own_environment(folder))
-        return
-    settings = _mysql_settings(request.getfixturevalue("mysql_server"), folder)
-    yield settings
-    drop_databases(settings)
+    if request.param == "mysql":
+        return request.getfixturevalue("module_mysql_settings")
+    return load_settings(_own_environment(tmp_path_factory.mktemp("embedded")))

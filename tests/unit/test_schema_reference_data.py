@@ -18,22 +18,10 @@ from orchestration.settings import PROJECT_ROOT
 
 RECORD = load_record()
 NOW = datetime(2026, 6, 30, 12)
-OPS = [
-    "eq",
-    "ne",
-    "gt",
-    "gte",
-    "lt",
-    "lte",
-    "between",
-    "in",
-    "not_in",
-    "is_null",
-    "contains",
-    "starts_with",
-    "within_days",
-    "older_than_days",
-]
+OPS = {
+    *("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in", "is_null"),
+    *("contains", "starts_with", "within_days", "older_than_days"),
+}
 
 
 def rows(name: str) -> list[dict]:
