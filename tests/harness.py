@@ -30,7 +30,8 @@ What a case may rely on:
 - YAML is read strictly: 10:30:00 is text, `on` is text, 1.10 is the decimal 1.10.
 - Without a pinned as_of a case sees the server's clock: pin it.
 
-How it runs: dbt compiles each group of cases with the same vars once (no server is asked), the
+How it runs: dbt parses the project once and compiles each group of cases with the same vars once
+(no server is asked), the
 inputs' relation names are replaced by scratch tables, and the SELECT runs. So `this`,
 is_incremental and what a materialization does around the SELECT are not covered here; a window
 model's SELECT is the one for the window that its vars name (start_date, end_date, as_of).
@@ -41,7 +42,6 @@ model's SELECT is the one for the window that its vars name (start_date, end_dat
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -271,45 +271,43 @@ class Compiled:
         raise KeyError(f"dbt knows no {name}")
 
 
-def compile_models(
-    target: str,
-    models: Sequence[str],
-    variables: Mapping[str, Any],
-    *,
-    project: Path = PROJECT_ROOT,
-    work: Path | None = None,
-) -> Compiled:
-    """Compile these models for a target without asking its server; one dbt parse, kept for reuse.
+class DbtCompiler:
+    """A project, parsed once for a target; compiles with any vars, and asks no server."""
 
-    dbt parses anew whenever vars change, so each set of vars keeps a target folder of its own.
-    """
-    from dbt.cli.main import dbtRunner  # 3 s that only these tests pay
+    def __init__(self, target: str, project: Path = PROJECT_ROOT, work: Path | None = None) -> None:
+        """`work` takes dbt's output; the default keeps the parse for the next test run."""
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self._folder = work or PROJECT_ROOT / "target" / "unit" / worker / target
+        self._common = [
+            "--quiet", "--project-dir", str(project), "--profiles-dir", str(PROJECT_ROOT),
+            "--target", target, "--target-path", str(self._folder),
+            "--log-path", str(self._folder / "logs"),
+        ]  # fmt: skip
+        self._manifest: Any = None
 
-    text = json.dumps(variables, sort_keys=True, default=str)
-    key = hashlib.sha256(text.encode()).hexdigest()[:12]
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    folder = work or PROJECT_ROOT / "target" / "unit" / worker / f"{target}_{key}"
-    common = [
-        "--quiet", "--project-dir", str(project), "--profiles-dir", str(PROJECT_ROOT),
-        "--target", target, "--vars", text,
-        "--target-path", str(folder), "--log-path", str(folder / "logs"),
-    ]  # fmt: skip
-    with clean_environment(WAREHOUSE_DUCKDB_PATH=str(folder / "saas_warehouse.duckdb")):
-        parsed = dbtRunner().invoke(["parse", *common])
-        if not parsed.success:
-            raise AssertionError(f"dbt parse: {parsed.exception}")
-        outcome = dbtRunner(manifest=parsed.result).invoke(
-            ["compile", *common, "--no-introspect", "--no-populate-cache", "--select", *models]
-        )
-    if outcome.result is None:
-        raise AssertionError(f"dbt compile: {outcome.exception}")
-    sql, errors = {}, {}
-    for result in outcome.result.results:
-        if result.status == "success":
-            sql[result.node.name] = result.node.compiled_code
-        else:
-            errors[result.node.name] = result.message
-    return Compiled(parsed.result, sql, errors)
+    def compile(self, models: Sequence[str], variables: Mapping[str, Any]) -> Compiled:
+        """Compile these models; AssertionError where dbt cannot even parse the project."""
+        from dbt.cli.main import dbtRunner  # 3 s that only these tests pay
+
+        # With a manifest at hand dbt honours the vars of the call and need not parse again.
+        if self._manifest is None:
+            self._manifest = self._invoke(dbtRunner(), ["parse", *self._common])
+        results = self._invoke(
+            dbtRunner(manifest=self._manifest),
+            ["compile", *self._common, "--no-introspect", "--no-populate-cache",
+             "--vars", json.dumps(variables, default=str), "--select", *models],
+        ).results  # fmt: skip
+        good = {r.node.name: r.node.compiled_code for r in results if r.status == "success"}
+        bad = {r.node.name: r.message for r in results if r.status != "success"}
+        return Compiled(self._manifest, good, bad)
+
+    def _invoke(self, runner: Any, arguments: list[str]) -> Any:
+        file = str(self._folder / "saas_warehouse.duckdb")
+        with clean_environment(WAREHOUSE_DUCKDB_PATH=file):
+            outcome = runner.invoke(arguments)
+        if outcome.result is None:
+            raise AssertionError(f"dbt {arguments[0]}: {outcome.exception}")
+        return outcome.result
 
 
 def compile_macros(
@@ -327,9 +325,8 @@ def compile_macros(
     )
     for name, query in queries.items():
         (folder / "models" / f"{name}.sql").write_text(query, encoding="utf-8")
-    return compile_models(
-        target, list(queries), variables or {}, project=folder, work=folder / "target"
-    )
+    compiler = DbtCompiler(target, folder, folder / "target")
+    return compiler.compile(list(queries), variables or {})
 
 
 @contextmanager
@@ -356,6 +353,7 @@ class ModelHarness:
     def __init__(self, engine: SqlEngine, cases: Sequence[Case]) -> None:
         """`cases` are all that may come, so that a group is compiled once."""
         self._engine, self._cases = engine, cases
+        self._compiler = DbtCompiler(engine.name)
         self._compiled: dict[str, Compiled] = {}
 
     def check(self, case: Case) -> None:
@@ -371,7 +369,7 @@ class ModelHarness:
     def _compile(self, case: Case) -> Compiled:
         if case.group not in self._compiled:
             models = sorted({c.model for c in self._cases if c.group == case.group})
-            self._compiled[case.group] = compile_models(self._engine.name, models, case.variables)
+            self._compiled[case.group] = self._compiler.compile(models, case.variables)
         return self._compiled[case.group]
 
     def _with_inputs(self, case: Case, compiled: Compiled) -> str:
