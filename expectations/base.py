@@ -55,7 +55,7 @@ class Product:
         return f"select * from {scope.relation(self.database, self.name)} where {self.where}"
 
     def look(self, scope: Scope, expectation: Expectation) -> str:
-        """A query to paste that shows the rows which one of the expectations counts."""
+        """A query to paste: its rows are the ones that this expectation of the product counts."""
         if damage := expectation.meta.get("damage"):
             return f"{self.batch(scope)} and ({damage})"
         query = expectation.unexpected_rows_query.replace("{batch} as batch_rows", "{batch}")

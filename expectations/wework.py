@@ -103,7 +103,8 @@ def tenant_usage(scope: Scope) -> Product:
                 "failed_messages",
                 "sent_messages",
                 "A send status mapped wrongly, or an outage that nobody has reported yet.",
-                slack=0.1,
+                high=2.0,
+                slack=0.05,
             ),
             no_rows(
                 "usage_day_is_no_copy",
