@@ -1,3 +1,5 @@
+-- One row per tenant, callback type and day with callbacks. The mean and the p95 must not be summed or
+-- averaged; everything else may be summed.
 {{ config(materialized='window', window_column='stat_date') }}
 
 with callbacks as (

@@ -1,3 +1,5 @@
+-- One row per tenant with an account and day since the tenant began, quiet days included. All counts may
+-- be summed, but count rows of accounts: a person known to two of them is new twice.
 {{ config(materialized='window', window_column='stat_date') }}
 
 with first_accounts as (

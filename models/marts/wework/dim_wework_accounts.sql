@@ -1,3 +1,5 @@
+-- One row per WeCom account, as it is now, people masked. Scores, rates and means must not be summed or
+-- averaged over accounts; the running totals are stocks since creation.
 {{ config(primary_key=['account_id'], indexes=[['tenant_id', 'status'], ['phone_key']]) }}
 
 with accounts as (

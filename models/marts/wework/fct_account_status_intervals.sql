@@ -1,3 +1,5 @@
+-- One row per account and stretch of a status, half-open and without gaps. A stretch may cross midnights,
+-- so its seconds must not be summed by day of started_at.
 {{ config(primary_key=['account_id', 'started_at'], indexes=[['started_at'], ['tenant_id', 'status']]) }}
 
 with accounts as (

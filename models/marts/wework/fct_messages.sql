@@ -1,3 +1,6 @@
+-- One row per message of an account, without content and names. A group message is there once for every
+-- account in the group: do not add accounts up to count what was written. Receipts still arrive for days,
+-- so a week is rebuilt.
 {{ config(materialized='window', window_column='created_at', lookback_days=7) }}
 
 with messages as (

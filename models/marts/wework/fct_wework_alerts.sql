@@ -1,3 +1,5 @@
+-- One row per alert of an account. The two durations overlap (resolving includes acknowledging), so they
+-- must not be added to each other; alerts still open have none.
 {{ config(primary_key=['alert_id'], indexes=[['account_id', 'alert_date'], ['tenant_id', 'alert_date']]) }}
 
 with alerts as (
