@@ -16,7 +16,12 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliInvocation, DbtCliResource
+from dagster_dbt import (
+    DagsterDbtCliRuntimeError,
+    DagsterDbtTranslator,
+    DbtCliInvocation,
+    DbtCliResource,
+)
 from packaging.version import Version
 from sqlalchemy.exc import DBAPIError
 
@@ -42,12 +47,17 @@ def pool_of(settings: Settings) -> str:
     return MYSQL_POOL if settings.is_mysql else DUCKDB_POOL
 
 
-def build_arguments(variables: Mapping[str, Any] | None = None) -> list[str]:
-    """`dbt build` with its vars; what to select, dagster-dbt adds from the run's selection."""
-    arguments = ["build"]
+def build_arguments(names: Sequence[str], variables: Mapping[str, Any] | None = None) -> list[str]:
+    """`dbt build` of exactly these nodes and tests, by name, in a window if there is one.
+
+    Tests are named, not found through what they read (`indirect-selection`): staging rebuilt alone
+    must not be held against marts that are not rebuilt yet.
+    """
+    arguments = ["build", "--indirect-selection", "empty"]
     if variables:
         arguments += ["--vars", json.dumps(dict(variables), sort_keys=True)]
-    return arguments
+    # One argument, which Linux lets be 128 KiB long: two thousand tests.
+    return [*arguments, "--select", " ".join(sorted(names))]
 
 
 class _QuickDbtCli(DbtCliResource):
@@ -72,24 +82,30 @@ class Dbt:
     settings: Settings
 
     def build(
-        self, context: dg.AssetExecutionContext, variables: Mapping[str, Any] | None = None
+        self,
+        context: dg.AssetExecutionContext,
+        manifest: Mapping[str, Any],
+        translator: DagsterDbtTranslator,
+        variables: Mapping[str, Any] | None = None,
     ) -> Iterator[Any]:
-        """Run `dbt build` for the context's selection; yields outputs and check results.
+        """Run `dbt build` for the context's assets and checks; yields outputs and check results.
 
         Raises dagster-dbt's error when a node or a test of severity error fails, and asks for a
         retry when another process holds the DuckDB file.
         """
         with _own_folder(self.settings, context.run_id) as folder:
-            invocation = self._start(context, build_arguments(variables), folder)
+            invocation = self._start(build_arguments(_names(context), variables), folder)
+            # Not passed to `cli`, which would then select in its own way.
+            invocation.context = context
+            invocation.manifest = manifest
+            invocation.dagster_dbt_translator = translator
             events = invocation.stream() if self.settings.is_mysql else _drained(invocation)
             for event in events:
                 if isinstance(event, dg.Output) and variables:
                     event = event.with_metadata({**event.metadata, **variables})
-                yield self._with_row_count(event, invocation.manifest)
+                yield self._with_row_count(event, manifest)
 
-    def _start(
-        self, context: dg.AssetExecutionContext, arguments: Sequence[str], folder: Path
-    ) -> DbtCliInvocation:
+    def _start(self, arguments: Sequence[str], folder: Path) -> DbtCliInvocation:
         resource = _QuickDbtCli(
             project_dir=str(PROJECT_ROOT),
             profiles_dir=str(PROJECT_ROOT),
@@ -97,16 +113,13 @@ class Dbt:
             dbt_executable=dbt_executable(),
         )
         with _environment(self._environment()):
-            return resource.cli(arguments, context=context, target_path=folder)
+            return resource.cli(arguments, target_path=folder)
 
     def _environment(self) -> dict[str, str]:
         return {
             **self.settings.child_environment(),
             # From here dagster-dbt copies what partial parsing needs.
             "DBT_TARGET_PATH": str(target_path(self.settings)),
-            # A test runs once everything it reads is built: with `eager`, rebuilding staging alone
-            # would hold it against marts that are not rebuilt yet.
-            "DBT_INDIRECT_SELECTION": "buildable",
         }
 
     def _with_row_count(self, event: Any, manifest: Mapping[str, Any]) -> Any:
@@ -119,6 +132,14 @@ class Dbt:
         if rows is None:
             return event
         return event.with_metadata({**event.metadata, "dagster/row_count": rows})
+
+
+def _names(context: dg.AssetExecutionContext) -> list[str]:
+    """The selected models, seeds, snapshots and tests; a check has its test's name."""
+    return [
+        *(key.path[-1] for key in context.selected_asset_keys),
+        *(key.name for key in context.selected_asset_check_keys),
+    ]
 
 
 def count_rows(settings: Settings, schema: str, table: str) -> int | None:

@@ -122,15 +122,19 @@ def daily_request(scheduled: datetime, zone: str) -> dg.RunRequest:
 
 
 def build_domain_jobs(groups: Sequence[str], settings: Settings) -> list[Any]:
-    """One job a domain: everything that dbt builds of it, with its checks, for any days."""
+    """One job a domain: all that dbt builds of it, with its checks, for any days.
+
+    Staging views of other domains that it reads are part of it; they cost next to nothing.
+    """
+    staging = dg.AssetSelection.groups(*(g for g in groups if g.endswith("_staging")))
     jobs = []
     for domain in settings.domains:
-        own = [g for g in groups if g.startswith(f"{domain}_") and not g.endswith("_sources")]
-        if own:
+        if names := [group for group in groups if group.startswith(f"{domain}_")]:
+            own = dg.AssetSelection.groups(*names)
             jobs.append(
                 dg.define_asset_job(
                     domain,
-                    selection=dg.AssetSelection.groups(*own),
+                    selection=own | (own.upstream() & staging),
                     description=(
                         f"Builds and tests all of {domain}: staging, daily tables of the chosen "
                         "days (without days: the trailing window), marts."

@@ -42,7 +42,7 @@ def build_dbt_assets(settings: Settings, manifest: Manifest) -> list[dg.AssetsDe
             pool=pool_of(settings),
         )
         def build(context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt]) -> Iterator[Any]:
-            yield from dbt.build(context, window_of(context))
+            yield from dbt.build(context, manifest, translator, window_of(context))
 
         return [build]
 

@@ -295,14 +295,19 @@ def test_a_singular_test_hangs_on_what_is_built_last() -> None:
 
 class TestDbtArguments:
     def test_without_days_dbt_takes_its_own_window(self) -> None:
-        assert build_arguments() == ["build"]
-        assert build_arguments({}) == ["build"]
+        expected = ["build", "--indirect-selection", "empty", "--select", "a not_null_a_id"]
+        assert build_arguments(["not_null_a_id", "a"]) == expected
+        assert build_arguments(["not_null_a_id", "a"], {}) == expected
 
     def test_days_become_a_half_open_window(self) -> None:
-        assert build_arguments(window_variables("2026-02-27", "2026-02-28")) == [
+        assert build_arguments(["a"], window_variables("2026-02-27", "2026-02-28")) == [
             "build",
+            "--indirect-selection",
+            "empty",
             "--vars",
             '{"end_date": "2026-03-01", "start_date": "2026-02-27"}',
+            "--select",
+            "a",
         ]
 
     def test_one_day_is_a_window_of_one_day(self) -> None:
