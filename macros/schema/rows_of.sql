@@ -17,8 +17,21 @@
     (
         select
             {%- for column in columns if not column.meta.get('derived') %}
-            {{ cast_to('null', column.data_type) }} as {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
+            {{ typed_null(column.data_type) }} as {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
             {%- endfor %}
         where 1 = 0
     )
+{%- endmacro %}
+
+{% macro typed_null(data_type) -%}
+    {{ adapter.dispatch('typed_null', 'saas_warehouse')(data_type) }}
+{%- endmacro %}
+
+{% macro default__typed_null(data_type) -%} {{ cast_to('null', data_type) }} {%- endmacro %}
+
+{#- MySQL stores a view's cast with the character set alone, which means that set's default collation,
+    not the project's: joins with real columns would stop with error 1267. -#}
+{% macro mysql__typed_null(data_type) -%}
+    {{ cast_to('null', data_type) }}
+    {%- if cast_type(data_type).startswith('char') %} collate utf8mb4_unicode_ci{% endif -%}
 {%- endmacro %}
