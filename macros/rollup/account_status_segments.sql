@@ -56,7 +56,7 @@ openings as (
 days as (
 
     {{ day_spine(
-        '(select min(cast(observed_from as date)) from accounts)',
+        '(select cast(min(observed_from) as date) from accounts)',
         window_last_day()
     ) }}
 

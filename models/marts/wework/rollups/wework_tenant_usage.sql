@@ -13,16 +13,25 @@ with accounts as (
 
 ),
 
--- where core is switched off, a tenant begins with its first account
+first_accounts as (
+
+    select
+        tenant_id,
+        min(created_at) as created_at
+    from accounts
+    group by tenant_id
+
+),
+
+-- where core does not know the tenant, or is switched off, it begins with its first account
 tenants as (
 
     select
-        accounts.tenant_id,
-        coalesce(min(cast(tenants.created_at as date)), min(cast(accounts.created_at as date))) as first_day
-    from accounts
+        first_accounts.tenant_id,
+        cast(coalesce(tenants.created_at, first_accounts.created_at) as date) as first_day
+    from first_accounts
     left join {{ ref('stg_core__tenants') }} as tenants
-        on tenants.tenant_id = accounts.tenant_id
-    group by accounts.tenant_id
+        on tenants.tenant_id = first_accounts.tenant_id
 
 ),
 
