@@ -127,15 +127,16 @@ def steady_volume(
     *,
     day: str = "stat_date",
     low: float = 0.5,
-    high: float = 1.8,
+    high: float = 1.6,
     least: int = 100,
 ) -> Expectation:
     """An expectation that each closed day's sum resembles the same weekday of the weeks before.
 
     Held against the mean of those weeks without their least and greatest one, so that neither a
-    quiet Sunday nor one odd week in the past is an alarm. Days that usually have fewer than `least`
-    are not judged, nor are days with fewer than three weeks behind them. `high` lies below 2: a day
-    loaded twice must show.
+    quiet Sunday nor one odd week in the past is an alarm. A day may lie `low` to `high` times that
+    mean, and three standard deviations of a count beyond, as small numbers scatter more. `high` is
+    well below 2: a day loaded twice must show. Days that usually have fewer than `least` are not
+    judged, nor are days with fewer than three weeks behind them.
     """
     weeks = ", ".join(f"d.{day} - interval '{7 * w}' day" for w in range(1, BASELINE_WEEKS + 1))
     return no_rows(
@@ -147,14 +148,15 @@ def steady_volume(
             select {day}, sum({amount}) as amount from checked
             where {day} < {scope.day(0)} group by {day}
         ), compared as (
-            select d.{day}, d.amount, count(*) - 2 as weeks,
-                sum(w.amount) - min(w.amount) - max(w.amount) as usual
+            select d.{day}, d.amount, 1.0 * (sum(w.amount) - min(w.amount) - max(w.amount))
+                / nullif(count(*) - 2, 0) as usual
             from daily as d join daily as w on w.{day} in ({weeks})
-            where d.{day} >= {scope.day(CHECKED_DAYS)} group by d.{day}, d.amount
+            where d.{day} >= {scope.day(CHECKED_DAYS)}
+            group by d.{day}, d.amount having count(*) >= 3
         )
         select {day} from compared
-        where weeks >= 1 and usual >= {least} * weeks
-            and (amount * weeks < {low} * usual or amount * weeks > {high} * usual)
+        where usual >= {least} and (amount < {low} * usual - 3 * sqrt(usual)
+            or amount > {high} * usual + 3 * sqrt(usual))
         """,
     )
 

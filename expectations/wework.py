@@ -94,7 +94,7 @@ def tenant_usage(scope: Scope) -> Product:
                 scope,
                 "online_accounts",
                 "A lost status history: accounts would all look offline, or none would.",
-                high=3.0,
+                low=0.75,
                 least=30,
             ),
             steady_ratio(
@@ -104,7 +104,7 @@ def tenant_usage(scope: Scope) -> Product:
                 "sent_messages",
                 "A send status mapped wrongly, or an outage that nobody has reported yet.",
                 high=2.0,
-                slack=0.05,
+                slack=0.08,
             ),
             no_rows(
                 "usage_day_is_no_copy",

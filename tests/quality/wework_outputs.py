@@ -150,7 +150,7 @@ def make(today: date, seed: int) -> dict[str, list[Row]]:
         day = today - timedelta(days=ago)
         # as_of may be any moment: the running day is far from full
         share = WEEK[day.weekday()] * (0.1 if ago == 0 else 1) * (1 + (DAYS - ago) / 150)
-        of_day = [_account_day(rng, a, t, day, 16 * w * share) for a, t, w in accounts]
+        of_day = [_account_day(rng, a, t, day, 50 * w * share) for a, t, w in accounts]
         daily += [row for row in of_day if row["send_total"] + row["received_count"]]
         seconds = {a: rng.randint(60_000, 86_000) for a, _, _ in accounts}
         for account, tenant, _ in accounts:
