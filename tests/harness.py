@@ -310,13 +310,8 @@ class DbtCompiler:
         return outcome.result
 
 
-def compile_macros(
-    target: str,
-    queries: Mapping[str, str],
-    folder: Path,
-    variables: Mapping[str, Any] | None = None,
-) -> Compiled:
-    """Compile queries that call this project's macros: a throw-away project with one model each."""
+def make_macro_project(folder: Path, queries: Mapping[str, str]) -> Path:
+    """A throw-away dbt project with this project's macros and one table model a query."""
     (folder / "models").mkdir(parents=True)
     (folder / "macros").symlink_to(PROJECT_ROOT / "macros")
     (folder / "dbt_project.yml").write_text(
@@ -325,7 +320,17 @@ def compile_macros(
     )
     for name, query in queries.items():
         (folder / "models" / f"{name}.sql").write_text(query, encoding="utf-8")
-    compiler = DbtCompiler(target, folder, folder / "target")
+    return folder
+
+
+def compile_macros(
+    target: str,
+    queries: Mapping[str, str],
+    folder: Path,
+    variables: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """Compile queries that call this project's macros, as models of a throw-away project."""
+    compiler = DbtCompiler(target, make_macro_project(folder, queries), folder / "target")
     return compiler.compile(list(queries), variables or {})
 
 

@@ -28,12 +28,20 @@
     )
 {%- endmacro %}
 
+{#- Without the casts an unset variable is an untyped NULL, and the whole expression folds to NULL
+    before error() is ever asked. -#}
 {% macro duckdb__mask_hash(expression) -%}
     sha256(
-        coalesce(getvariable('warehouse_mask_outer'), error('WAREHOUSE_MASK_KEY is not set'))
+        coalesce(
+            cast(getvariable('warehouse_mask_outer') as blob),
+            cast(error('WAREHOUSE_MASK_KEY is not set') as blob)
+        )
         || unhex(
             sha256(
-                coalesce(getvariable('warehouse_mask_inner'), error('WAREHOUSE_MASK_KEY is not set'))
+                coalesce(
+                    cast(getvariable('warehouse_mask_inner') as blob),
+                    cast(error('WAREHOUSE_MASK_KEY is not set') as blob)
+                )
                 || encode(cast({{ expression }} as varchar))
             )
         )

@@ -1,0 +1,121 @@
+"""What dbt_warehouse_session does to the connections that dbt opens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pymysql
+import pytest
+from harness import clean_environment
+
+from dbt_warehouse_session import prepare_mysql_session, session_pads
+from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings
+
+
+def _show(settings_environment: dict[str, str], target: str, folder: Path, query: str) -> str:
+    """What `dbt show` prints for a query, or its complaint."""
+    arguments = [
+        "show", "--inline", query, "--output", "json", "--project-dir", str(PROJECT_ROOT),
+        "--profiles-dir", str(PROJECT_ROOT), "--target", target,
+        "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
+    ]  # fmt: skip
+    run = subprocess.run(
+        [Path(sys.executable).parent / "dbt", *arguments],
+        env=settings_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.stdout + run.stderr
+
+
+@pytest.mark.mysql
+def test_mysql_session(mysql_settings: Settings, tmp_path: Path) -> None:
+    """Zone, limits and mode; and the private server is found without MYSQL_ variables."""
+    server = mysql_settings.mysql
+    environment = mysql_settings.child_environment()
+    for name in ("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD"):
+        del environment[name]
+    (mysql_settings.local_dir / "mysql").mkdir()
+    (mysql_settings.local_dir / "mysql" / "connection.json").write_text(
+        json.dumps(
+            {
+                "host": server.host,
+                "port": server.port,
+                "user": server.user,
+                "password": server.password,
+            }
+        )
+    )
+    query = (
+        "select @@time_zone as z, @@lock_wait_timeout as w, @@group_concat_max_len as g, "
+        "'a' || 'b' as c, 'x' as collated"
+    )
+    shown = _show(environment, "mysql", tmp_path, query)
+    assert '"z": "+08:00"' in shown, shown
+    assert '"w": 5' in shown
+    assert '"g": 1048576' in shown
+    assert '"c": "ab"' in shown
+
+
+@pytest.mark.mysql
+def test_the_key_of_a_named_server_must_be_given(mysql_server: MySQLConnection) -> None:
+    named = {"MYSQL_HOST": mysql_server.host, "MYSQL_USER": "u", "MYSQL_PASSWORD": "p"}
+    with clean_environment(**named):
+        assert session_pads("mysql") is None
+    connection = pymysql.connect(
+        host=mysql_server.host,
+        port=mysql_server.port,
+        user=mysql_server.user,
+        password=mysql_server.password,
+    )
+    with connection, connection.cursor() as cursor:
+        prepare_mysql_session(cursor, None)
+        cursor.execute("select @warehouse_mask_inner, @warehouse_mask_outer")
+        assert cursor.fetchone() == (None, None)
+
+
+@pytest.mark.mysql
+def test_wrong_port_is_one_sentence(mysql_settings: Settings, tmp_path: Path) -> None:
+    environment = {**mysql_settings.child_environment(), "MYSQL_PORT": "1"}
+    shown = _show(environment, "mysql", tmp_path, "select 1 as a")
+    assert "Can't connect to MySQL server on '" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_held_duckdb_file_is_named(embedded_settings: Settings, tmp_path: Path) -> None:
+    holder = (
+        "import duckdb, sys, time\n"
+        f"c = duckdb.connect({str(embedded_settings.duckdb_path)!r})\n"
+        "print('open', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            environment = {
+                **embedded_settings.child_environment(),
+                "WAREHOUSE_DUCKDB_WAIT_SECONDS": "0.5",
+            }
+            shown = _show(environment, "embedded", tmp_path, "select 1 as a")
+        finally:
+            process.kill()
+    assert f"Another process holds {embedded_settings.duckdb_path}" in shown, shown
+    assert str(process.pid) in shown
+    assert "Traceback" not in shown
+    with duckdb.connect(str(embedded_settings.duckdb_path)):
+        pass
+
+
+def test_a_missing_folder_is_named(embedded_settings: Settings, tmp_path: Path) -> None:
+    environment = {
+        **embedded_settings.child_environment(),
+        "WAREHOUSE_DUCKDB_PATH": str(tmp_path / "nowhere" / "saas_warehouse.duckdb"),
+    }
+    shown = _show(environment, "embedded", tmp_path, "select 1 as a")
+    assert "There is no folder" in shown and "warehouse deploy" in shown

@@ -1,0 +1,103 @@
+"""The keyed hash: what Python's hmac says, on both engines, and the key is nowhere to be found."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import MASK_KEY, Compiled, compile_macros, make_macro_project, open_engine
+
+from dbt_warehouse_session import hmac_pads
+from orchestration import database
+from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings
+
+TEXTS = ["", "a", "13812341234", "张三", "😀", "a ", "A", "'; --", "x" * 900, "line\nbreak"]
+KEYS = ["k", MASK_KEY, "密" * 8, "x" * 63, "x" * 64, "x" * 65, "long " * 40]
+HASH = "select id, {{ mask_hash('t') }} as pseudonym from given"
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.mysql)])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def server(engine_name: str, request: pytest.FixtureRequest) -> MySQLConnection | None:
+    return request.getfixturevalue("mysql_server") if engine_name == "mysql" else None
+
+
+@pytest.fixture(scope="module")
+def compiled(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compiled]:
+    yield compile_macros(engine_name, {"hashed": HASH}, tmp_path_factory.mktemp("g") / "project")
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{len(key.encode())} bytes")
+def test_the_hash_is_hmac_sha256(
+    engine_name: str, server: MySQLConnection | None, compiled: Compiled, key: str
+) -> None:
+    rows = [{"id": number, "t": text} for number, text in enumerate([*TEXTS, None])]
+    with open_engine(engine_name, server, key) as engine:
+        engine.create("given", {"id": "int", "t": "varchar(1000)"}, rows)
+        found = dict(engine.query(compiled.sql["hashed"])[1])
+    expect = {
+        number: hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+        for number, text in enumerate(TEXTS)
+    }
+    assert found == {**expect, len(TEXTS): None}
+
+
+def test_without_a_key_masking_fails_and_nothing_else_does(
+    engine_name: str, server: MySQLConnection | None, compiled: Compiled
+) -> None:
+    with open_engine(engine_name, server, mask_key="") as engine:
+        engine.create("given", {"id": "int", "t": "varchar(10)"}, [{"id": 1, "t": "x"}])
+        assert engine.query("select t from given")[1] == [("x",)]
+        with pytest.raises(Exception, match="WAREHOUSE_MASK_KEY is not set"):
+            engine.query(compiled.sql["hashed"])
+
+
+def test_a_view_cannot_mask(engine_name: str, tmp_path: Path) -> None:
+    query = "{{ config(materialized='view') }} select {{ mask_hash('t') }} as pseudonym from given"
+    with pytest.raises(AssertionError, match="belongs in tables"):
+        compile_macros(engine_name, {"masking_view": query}, tmp_path / "project")
+
+
+def test_the_key_is_in_no_file(engine_settings: Settings, tmp_path: Path) -> None:
+    """A whole dbt build at debug level: compiled and run SQL, manifest, results, logs, output."""
+    project = make_macro_project(
+        tmp_path / "project",
+        {"masked": "select {{ mask_hash(\"'13812341234'\") }} as pseudonym"},
+    )
+    arguments = [
+        "--log-level-file", "debug", "--log-level", "debug", "build", "--project-dir", str(project),
+        "--profiles-dir", str(PROJECT_ROOT), "--target", engine_settings.target,
+        "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"),
+    ]  # fmt: skip
+    run = subprocess.run(
+        [Path(sys.executable).parent / "dbt", *arguments],
+        env=engine_settings.child_environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout.decode()[-3000:]
+    schema = database.database_name(engine_settings, "warehouse")
+    with database.connect(engine_settings) as connection:
+        found = connection.exec_driver_sql(f"select pseudonym from {schema}.masked").scalar()
+    key = engine_settings.mask_key
+    assert found == hmac.new(key.encode(), b"13812341234", hashlib.sha256).hexdigest()
+
+    secrets = [key.encode(), *hmac_pads(key)]
+    secrets += [pad.hex().encode() for pad in hmac_pads(key)]
+    files = [f for f in tmp_path.rglob("*") if f.is_file() and not f.is_symlink()]
+    looked_at = {file.name for file in files}
+    assert {"manifest.json", "run_results.json", "dbt.log", "masked.sql"} <= looked_at
+    for name, content in [("output", run.stdout + run.stderr)] + [
+        (str(file), file.read_bytes()) for file in files
+    ]:
+        leaked = [secret for secret in secrets if secret.lower() in content.lower()]
+        assert not leaked, name
