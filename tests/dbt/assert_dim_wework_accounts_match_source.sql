@@ -2,13 +2,17 @@
 -- invents accounts leaves the unique and not-null tests content.
 with both_sides as (
 
-    select account_id, tenant_id
+    select
+        account_id,
+        tenant_id
     from {{ ref('dim_wework_accounts') }}
     where created_at < {{ as_of_date() }}
 
     union all
 
-    select account_id, tenant_id
+    select
+        account_id,
+        tenant_id
     from {{ ref('stg_wework__accounts') }}
     where created_at < {{ as_of_date() }}
 

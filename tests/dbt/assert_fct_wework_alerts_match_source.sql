@@ -2,13 +2,19 @@
 -- one, and a count alone one that moved.
 with both_sides as (
 
-    select alert_id, tenant_id, account_id
+    select
+        alert_id,
+        tenant_id,
+        account_id
     from {{ ref('fct_wework_alerts') }}
     where created_at < {{ as_of_date() }}
 
     union all
 
-    select alert_id, tenant_id, account_id
+    select
+        alert_id,
+        tenant_id,
+        account_id
     from {{ ref('stg_wework__account_alerts') }}
     where created_at < {{ as_of_date() }}
 

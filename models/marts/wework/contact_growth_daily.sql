@@ -27,10 +27,13 @@ tenants as (
 
 days as (
 
-    {{ day_spine(
-        '(select ' ~ greatest_of(['min(first_date)', window_start()]) ~ ' from tenants)',
-        window_last_day()
-    ) }}
+    select spine.date_day
+    from (
+        {{ day_spine(
+            '(select ' ~ greatest_of(['min(first_date)', window_start()]) ~ ' from tenants)',
+            window_last_day()
+        ) }}
+    ) as spine
 
 ),
 

@@ -14,8 +14,6 @@ left join {{ ref('stg_core__tenants') }} as tenants
     on tenants.tenant_id = tested.{{ column_name }}
 where tested.{{ column_name }} is not null
     and tenants.tenant_id is null
-    {%- if 'core' not in enabled_domains() %}
-    and 1 = 0
-    {%- endif %}
+    and {{ '1 = 1' if 'core' in enabled_domains() else '1 = 0' }}
 
 {% endtest %}
