@@ -316,7 +316,7 @@ class _Sink:
             )
         if chunk.schema != self._writer.schema:
             chunk = chunk.cast(self._writer.schema)
-        self._writer.write_table(chunk, row_group_size=_ROW_GROUP)
+        self._writer.write_table(_clean_dictionaries(chunk), row_group_size=_ROW_GROUP)
 
     def _wait(self) -> None:
         if self._pending is not None:
@@ -351,6 +351,30 @@ class _Sink:
             self._writer.close()
             self._writer = None
         self.part.unlink(missing_ok=True)
+
+
+def _clean_dictionaries(chunk: pa.Table) -> pa.Table:
+    """Dictionaries without repetitions, and without much that no row uses.
+
+    A dictionary with repetitions makes Arrow's Parquet writer fall back to plain pages, behind a
+    dictionary page that ends in uninitialised memory: other bytes at every run.
+    """
+    for position, name in enumerate(chunk.column_names):
+        column = chunk.column(position)
+        if column.type != DICTIONARY:
+            continue
+        arrays = [_clean_dictionary(array) for array in column.chunks]
+        chunk = chunk.set_column(position, name, pa.chunked_array(arrays, DICTIONARY))
+    return chunk
+
+
+def _clean_dictionary(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    if len(array.dictionary) > len(array):
+        return array.dictionary_decode().dictionary_encode()
+    unique = array.dictionary.dictionary_encode()
+    if len(unique.dictionary) == len(array.dictionary):
+        return array
+    return pa.DictionaryArray.from_arrays(unique.indices.take(array.indices), unique.dictionary)
 
 
 def _disk_error(error: OSError, directory: Path) -> WarehouseError:
