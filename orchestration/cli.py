@@ -78,7 +78,7 @@ def deploy(
     from orchestration.schema.deploy import deploy as run
 
     settings = _settings(target, domain)
-    report = run(settings, domains=settings.domains, dry_run=dry_run, progress=progress)
+    report = run(settings, dry_run=dry_run, progress=progress)
     say(report.summary())
 
 
@@ -112,7 +112,7 @@ def generate(
     ] = None,
     domain: Domains = None,
     dirt: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of rows to damage, told in ledger.jsonl.")
+        float, typer.Option(min=0, max=0.5, help="Share of rows to damage, told in ledger.jsonl.")
     ] = 0.0,
 ) -> None:
     """Write sample data for the 79 application tables as Parquet, deterministically."""
@@ -125,7 +125,6 @@ def generate(
         seed=seed,
         end_date=end_date,
         directory=out,
-        domains=settings.domains,
         dirt=dirt,
         progress=progress,
     )
@@ -145,7 +144,7 @@ def load(
 
     settings = _settings(target, domain)
     directory = directory or settings.local_dir / "data" / "demo"
-    report = run(settings, directory, domains=settings.domains, progress=progress)
+    report = run(settings, directory, progress=progress)
     say(report.summary())
 
 
@@ -162,7 +161,7 @@ def validate(
     from orchestration.validation import validate as run
 
     settings = _settings(target, domain, as_of)
-    report = run(settings, domains=settings.domains, docs_directory=docs, progress=progress)
+    report = run(settings, docs_directory=docs, progress=progress)
     say(report.summary())
     raise typer.Exit(0 if report.success else 1)
 

@@ -38,7 +38,7 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
     seconds: dict[str, float] = {}
 
     with _timed(seconds, "deploy", progress, "deploying the six databases"):
-        deploy(settings, domains=settings.domains, progress=_silent)
+        deploy(settings, progress=_silent)
     with _timed(seconds, "generate", progress, f"generating sample data up to {day}"):
         generate(
             settings,
@@ -46,11 +46,10 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
             seed=seed,
             end_date=day.isoformat(),
             directory=data,
-            domains=settings.domains,
             progress=_silent,
         )
     with _timed(seconds, "load", progress, "loading it"):
-        loaded = load(settings, data, domains=settings.domains, progress=_silent)
+        loaded = load(settings, data, progress=_silent)
 
     stamp = settings.local_dir / f"demo-{settings.target}.json"
     fingerprint = build_fingerprint(settings, data)
@@ -67,7 +66,7 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
         say(f"{len(built.failures)} dbt nodes failed; run `dbt build` to see them one by one.")
         return 1
     with _timed(seconds, "validate", progress, "validating (Great Expectations)"):
-        checked = validate(settings, domains=settings.domains, progress=_silent)
+        checked = validate(settings)
 
     screen = summary(settings, loaded.tables, loaded.rows, built, checked, seconds)
     say(screen)
@@ -144,7 +143,7 @@ def _relative(path: Path) -> Path:
 
 
 def _silent(_: str) -> None:
-    """Steps of the demo speak in one line each."""
+    """The demo says one line a step; on a terminal the long ones still draw their bar."""
 
 
 @contextmanager

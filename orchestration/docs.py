@@ -21,12 +21,7 @@ def write_docs(settings: Settings, *, progress: Callable[[str], None]) -> list[s
     )
     dbt_project.run_dbt(settings, arguments, lambda event: None)
     progress("validating, and writing the suites' pages …")
-    report = validate(
-        settings,
-        domains=settings.domains,
-        docs_directory=folder / "suites",
-        progress=lambda line: None,
-    )
+    report = validate(settings, docs_directory=folder / "suites")
     return [
         f"models, columns and lineage: {folder / 'static_index.html'}",
         f"quality suites ({report.passed} of {report.total} expectations hold): "

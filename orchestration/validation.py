@@ -83,6 +83,16 @@ class ValidationReport:
         """Whether something was checked and all of it holds."""
         return bool(self.suites) and all(suite.success for suite in self.suites)
 
+    @property
+    def total(self) -> int:
+        """Expectations checked."""
+        return sum(len(suite.outcomes) for suite in self.suites)
+
+    @property
+    def passed(self) -> int:
+        """Expectations that hold."""
+        return self.total - sum(len(suite.failures) for suite in self.suites)
+
     def summary(self) -> str:
         """What was checked and what failed, with where to look next; for a terminal."""
         lines = []
