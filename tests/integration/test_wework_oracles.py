@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,16 +132,13 @@ def built(module_engine_settings: Settings, sample: Path, raw: oracle.Raw) -> Se
     return settings
 
 
-
-@lru_cache(maxsize=None)
+@cache
 def _expected(name: str, raw: oracle.Raw) -> Mapping[Any, oracle.Row]:
     return RELATIONS[name].expected(raw)
 
 
 @pytest.mark.parametrize("name", RELATIONS)
-def test_every_value_equals_the_computation(
-    built: Settings, raw: oracle.Raw, name: str
-) -> None:
+def test_every_value_equals_the_computation(built: Settings, raw: oracle.Raw, name: str) -> None:
     relation = RELATIONS[name]
     with database.connect(built) as connection:
         home = database.database_name(built, "wework_platform")
