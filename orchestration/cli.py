@@ -216,6 +216,14 @@ def dagster(
     raise typer.Exit(run(_settings(target), port=port, host=host))
 
 
+@app.command()
+def manifest(target: Target = None) -> None:
+    """Parse the dbt project, so that Dagster can load its definitions."""
+    from orchestration.manifest import prepare_manifest
+
+    say(f"wrote {prepare_manifest(_settings(target))}")
+
+
 @app.command("staging-docs")
 def staging_docs(
     check: Annotated[bool, typer.Option(help="Change nothing; exit 1 if a file is stale.")] = False,

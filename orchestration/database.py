@@ -25,7 +25,8 @@ from sqlalchemy.pool import NullPool
 from orchestration.errors import WarehouseError
 from orchestration.settings import UTC_OFFSET, MySQLConnection, Settings, load_settings
 
-OLDEST_MYSQL = (8, 0)
+# 8.0.17 brought utf8mb4_0900_bin, by which text is grouped and ordered by code point.
+OLDEST_MYSQL = (8, 0, 17)
 CHARSET = "utf8mb4"
 COLLATION = "utf8mb4_unicode_ci"
 # DDL must not queue behind a long query with everybody else behind it; a year is MySQL's default.
@@ -174,12 +175,12 @@ def check_server_version(version: str) -> None:
             fix="point MYSQL_HOST and MYSQL_PORT at MySQL 8.0 or later, or unset MYSQL_HOST and "
             "run `make mysql-up` for a private one.",
         )
-    numbers = re.match(r"(\d+)\.(\d+)", version)
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_MYSQL:
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if numbers is None or tuple(int(n) for n in numbers.groups()) < OLDEST_MYSQL:
         raise WarehouseError(
             f"The server is MySQL {version}; common table expressions, window functions and "
-            "expression defaults need 8.0.",
-            fix="upgrade it to MySQL 8.0 or later (8.4 and 9.7 are long-term releases).",
+            "the collation that the models compare text by need 8.0.17.",
+            fix="upgrade it to MySQL 8.0.17 or later (8.4 and 9.7 are long-term releases).",
         )
 
 

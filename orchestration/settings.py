@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -202,12 +203,14 @@ def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection
 def development_mask_key(local_dir: Path) -> str:
     """A random key for development data, made on first use, readable by its owner only."""
     file = local_dir / "mask_key"
-    try:
+    if not file.exists():
         local_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip()
-    with os.fdopen(descriptor, "w") as handle:
-        key = secrets.token_hex(32)
-        handle.write(key + "\n")
-    return key
+        # Written aside and linked: of two processes that come at once, one key wins, whole.
+        fresh = local_dir / f".mask_key.{os.getpid()}.{secrets.token_hex(4)}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_hex(32) + "\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, file)
+        fresh.unlink()
+    return file.read_text().strip()

@@ -21,7 +21,7 @@ MYSQL = load_settings(
 EMBEDDED = load_settings({"WAREHOUSE_DUCKDB_PATH": "/data/w.duckdb"})
 
 
-@pytest.mark.parametrize("version", ["8.0.11", "8.4.3", "9.7.4-2", "8.0.36-28-log"])
+@pytest.mark.parametrize("version", ["8.0.17", "8.4.3", "9.7.4-2", "8.0.36-28-log"])
 def test_servers_that_work(version):
     check_server_version(version)
 
@@ -32,12 +32,13 @@ def test_servers_that_work(version):
         ("5.5.5-10.11.6-MariaDB-1", "MariaDB"),
         ("11.4.2-MariaDB", "MariaDB"),
         ("5.7.44-log", "5.7.44"),
+        ("8.0.16", "8.0.16"),
     ],
 )
 def test_servers_that_are_refused(version, says):
     with pytest.raises(WarehouseError, match=says) as caught:
         check_server_version(version)
-    assert "MySQL 8.0 or later" in caught.value.fix
+    assert "MySQL 8.0.17 or later" in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ renamed as (
         specialties,
         certifications,
         languages,
-        working_hours,
+        working_hours as working_schedule,
         status,
         created_by,
 

@@ -30,7 +30,7 @@ renamed as (
         feature_flags,
         resource_limits,
         ip_whitelist,
-        allowed_login_hours,
+        allowed_login_hours as login_hour_rules,
         created_by,
         updated_by,
 
