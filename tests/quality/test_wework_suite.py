@@ -145,7 +145,10 @@ DAMAGES: dict[str, list[list[str]]] = {
     "health_score_follows_from_deductions": [
         [f"update {HEALTH} set heartbeat_deduction = 10 - heartbeat_deduction {AN_ACCOUNT}"]
     ],
-    "health_scores_differ": [[f"update {HEALTH} set health_score = 100"]],
+    "health_scores_differ": [
+        [f"update {HEALTH} set health_score = 100"],
+        [f"delete from {HEALTH}"],
+    ],
     "overview_health_score_is_a_score": [
         [f"update {OVERVIEW} set health_score = -5 where id = 'tenant-a-0'"]
     ],
@@ -164,11 +167,9 @@ DAMAGES: dict[str, list[list[str]]] = {
             "where id = 'tenant-a-0'"
         ]
     ],
-    "messages_have_no_time_to_come": [
-        [
-            f"update {MESSAGES} set created_at = created_at + interval '8' hour "
-            "+ interval '5' day where account_id = 'tenant-a-0'"
-        ]
+    "messages_are_fresh": [
+        [f"delete from {MESSAGES}"],
+        [f"update {MESSAGES} set message_date = date '2026-07-05' {AN_ACCOUNT}"],
     ],
     "messages_sleep_at_night": [
         [f"update {MESSAGES} set created_at = created_at - interval '8' hour"],

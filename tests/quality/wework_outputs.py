@@ -102,6 +102,7 @@ _COLUMNS = {
     ("warehouse", "fct_messages"): {
         "tenant_id": "varchar(64)",
         "account_id": "varchar(64)",
+        "message_date": "date",
         "response_time_ms": "int",
         "created_at": "datetime",
     },
@@ -296,6 +297,7 @@ def _messages(rng: random.Random, accounts: list[tuple[str, str, float]], today:
             {
                 "tenant_id": tenant,
                 "account_id": account,
+                "message_date": day,
                 "response_time_ms": rng.choice((None, 100, 900, 60_000)),
                 "created_at": datetime.combine(day, at),
             }

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestration import validation
 from orchestration.errors import WarehouseError
@@ -101,3 +102,11 @@ def test_the_prefix_stands_before_every_database(embedded_settings: Settings) ->
         for expectation in product.expectations:
             look = product.look(scope, expectation)
             assert look.count("wework_platform.") == look.count("t9_wework_platform.")
+
+
+def test_days_rebuilt_agree_with_dbt() -> None:
+    validation.quiet_import()
+    from expectations.base import REBUILT_DAYS
+
+    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    assert project["vars"]["lookback_days"] == REBUILT_DAYS
