@@ -10,7 +10,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,15 +30,15 @@ mysql_app = typer.Typer(help="The private MySQL server for development and tests
 app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
 
 Target = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--target", "-t", help="embedded (DuckDB) or mysql [env WAREHOUSE_TARGET]."),
 ]
 Domains = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--domain", "-d", help=f"One of {', '.join(DOMAINS)}; repeat for more."),
 ]
 AsOf = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--as-of", help="Pin the clock: a date or a time [env WAREHOUSE_AS_OF]."),
 ]
 
@@ -105,10 +105,10 @@ def generate(
     ),
     seed: Annotated[int, typer.Option(help="Same seed and dates, same bytes.")] = 1,
     end_date: Annotated[
-        Optional[str], typer.Option(help="Last business day of the data; default today.")
+        str | None, typer.Option(help="Last business day of the data; default today.")
     ] = None,
     out: Annotated[
-        Optional[Path], typer.Option(help="Directory; default .local/data/<scale>.")
+        Path | None, typer.Option(help="Directory; default .local/data/<scale>.")
     ] = None,
     domain: Domains = None,
     dirt: Annotated[
@@ -134,7 +134,7 @@ def generate(
 @app.command()
 def load(
     directory: Annotated[
-        Optional[Path], typer.Argument(help="What `generate` wrote; default .local/data/demo.")
+        Path | None, typer.Argument(help="What `generate` wrote; default .local/data/demo.")
     ] = None,
     target: Target = None,
     domain: Domains = None,
@@ -154,7 +154,7 @@ def validate(
     domain: Domains = None,
     as_of: AsOf = None,
     docs: Annotated[
-        Optional[Path], typer.Option(help="Also write the suites' pages (HTML) here.")
+        Path | None, typer.Option(help="Also write the suites' pages (HTML) here.")
     ] = None,
 ) -> None:
     """Hold what was built against the quality suites; exit code 1 if an expectation fails."""
@@ -248,7 +248,7 @@ def staging_docs(
 
 @mysql_app.command("up")
 def mysql_up(
-    port: Annotated[Optional[int], typer.Option(help="Port; default any free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; default any free one.")] = None,
 ) -> None:
     """Start the private server (fetched on first use), or check the one in MYSQL_HOST."""
     from orchestration import mysql_server

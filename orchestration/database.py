@@ -172,7 +172,7 @@ def check_server_version(version: str) -> None:
             f"The server is MariaDB ({version}), not MySQL: its JSON is text without MySQL's "
             "operators, and its windows, percentiles and partition DDL differ, so models would "
             "fail or, worse, answer differently.",
-            fix="point MYSQL_HOST and MYSQL_PORT at MySQL 8.0 or later, or unset MYSQL_HOST and "
+            fix="point MYSQL_HOST and MYSQL_PORT at MySQL 8.0.17 or later, or unset MYSQL_HOST and "
             "run `make mysql-up` for a private one.",
         )
     numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)

@@ -16,7 +16,7 @@ from orchestration import clock
 from orchestration.settings import PROJECT_ROOT, Settings, parse_as_of
 
 Say = Callable[[str], None]
-# What a build depends on besides the data: when none of it changed, a second demo has nothing to do.
+# What a build depends on besides the data: when none of it changed, a second demo is done at once.
 BUILD_INPUTS = ("models", "macros", "seeds", "snapshots", "tests/dbt", "expectations")
 
 
@@ -105,7 +105,7 @@ def summary(
         "Three things to try next:",
         f"  1. .venv/bin/warehouse query{option} \\",
         '       "select stat_date, sum(sent_messages) as sent, sum(received_messages) as received',
-        '        from wework_platform.wework_tenant_usage group by stat_date'
+        "        from wework_platform.wework_tenant_usage group by stat_date"
         ' order by stat_date desc limit 7"',
         f"  2. make dagster{target}    the schedules and assets, in a browser",
         f"  3. make docs{target}       every table and column described, with lineage",

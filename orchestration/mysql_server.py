@@ -47,7 +47,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import Settings, mysql_connection
+from orchestration.settings import Settings, development_mask_key, mysql_connection
 
 MINIMUM_VERSION = (8, 0)
 USER = "warehouse"
@@ -206,7 +206,11 @@ def status(settings: Settings) -> ServerInfo | None:
 
 
 def env_lines(settings: Settings) -> list[str]:
-    """``export MYSQL_…=…`` lines for a shell, quoted; raises WarehouseError without a server."""
+    """Lines ``export NAME=value`` for a shell, quoted; raises WarehouseError without a server.
+
+    The masking key goes with them: a server named by MYSQL_HOST is taken for one with real people,
+    for which no development key is assumed.
+    """
     info = status(settings)
     if info is None:
         raise WarehouseError("The private MySQL server is not running.", fix="run `make mysql-up`.")
@@ -215,6 +219,8 @@ def env_lines(settings: Settings) -> list[str]:
         "MYSQL_PORT": str(info.port),
         "MYSQL_USER": info.user,
         "MYSQL_PASSWORD": info.password,
+        "WAREHOUSE_MASK_KEY": settings.environment.get("WAREHOUSE_MASK_KEY")
+        or development_mask_key(settings.local_dir),
     }
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 

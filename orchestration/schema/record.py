@@ -243,7 +243,7 @@ def _reference(column: str, target: str | Mapping[str, str]) -> Reference:
 
 
 def _parents_first(tables: Sequence[Table]) -> list[Table]:
-    """Order so that a referenced table comes before those that reference it (self references ok)."""
+    """Order so that a referenced table comes before those that reference it; itself is fine."""
     names = {table.name for table in tables}
     placed: list[Table] = []
     done: set[str] = set()

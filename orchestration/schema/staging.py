@@ -53,7 +53,7 @@ def read_staging_model(name: str, domain: str, sql: str) -> StagingModel:
     if not source or not select:
         raise WarehouseError(
             f"{name}.sql does not read like a staging model.",
-            fix="write it like its neighbours: a source CTE, then a renamed CTE, one column a line.",
+            fix="write it like its neighbours: a source CTE, a renamed CTE, one column a line.",
         )
     columns = []
     for line in select[1].splitlines():

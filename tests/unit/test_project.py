@@ -175,7 +175,7 @@ def test_staging_docs_are_fresh(domain: str) -> None:
 
 
 def test_the_record_is_complete() -> None:
-    """86 tables and 2,077 columns, 8 tables partitioned, 7 filled by dbt, as the seed names them."""
+    """86 tables and 2,077 columns, 8 tables partitioned, 7 filled by dbt: what the seed names."""
     record = load_record()
     statistics = [record.table(name) for name in SEED_STATISTICS]
     assert all(t.built_by_dbt for t in statistics)
