@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from orchestration import clock
 from orchestration.errors import WarehouseError
-from orchestration.sampledata.conform import DICTIONARY, stored
+from orchestration.sampledata.conform import DICTIONARY, TEXT, stored
 from orchestration.sampledata.plan import Plan, make_plan
 from orchestration.sampledata.progress import Advance, Say, track
 from orchestration.sampledata.world import World, build_world
@@ -121,11 +121,14 @@ def tables_of(plan: Plan, world: World, domain: str) -> Iterator[tuple[str, pa.T
 
 
 def domain_frames(plan: Plan, domain: str) -> dict[str, pa.Table]:
-    """All tables of one domain in memory, for tests and for looking at them."""
+    """All tables of one domain in memory, text as plain text: for tests and for looking."""
     chunks: dict[str, list[pa.Table]] = {}
     for name, chunk in tables_of(plan, prepared_world(plan), domain):
-        chunks.setdefault(name, []).append(chunk)
-    return {name: pa.concat_tables(parts).unify_dictionaries() for name, parts in chunks.items()}
+        plain = pa.schema(
+            [field.with_type(TEXT) if field.type == DICTIONARY else field for field in chunk.schema]
+        )
+        chunks.setdefault(name, []).append(chunk.cast(plain))
+    return {name: pa.concat_tables(parts) for name, parts in chunks.items()}
 
 
 def prepared_world(plan: Plan) -> World:

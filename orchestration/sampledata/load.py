@@ -24,6 +24,7 @@ from typing import Any
 
 import duckdb
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError, IntegrityError
 
 from orchestration import clock, database
 from orchestration.errors import WarehouseError
@@ -227,9 +228,12 @@ class _Loader:
         # One transaction: killed in between, nothing of it happened.
         if self._other_rows(task.table):
             self._empty(task.table)
-        self.connection.exec_driver_sql(
-            f"insert into {self._of(task.table)} ({names}) select {names} from {source}"
-        )
+        try:
+            self.connection.exec_driver_sql(
+                f"insert into {self._of(task.table)} ({names}) select {names} from {source}"
+            )
+        except (IntegrityError, DataError) as error:
+            raise self._refused(task.table, str(error.orig).splitlines()[0]) from error
         self._set_state(task, "loaded")
         self.connection.commit()
 
@@ -268,10 +272,7 @@ class _Loader:
                 copied += rows
                 advance(table.name, rows)
         if copied != task.rows:
-            raise WarehouseError(
-                f"{self._plain(table)} took {copied} of {task.rows} rows: some repeat a key.",
-                fix="generate the sample data again; nothing of this table was kept.",
-            )
+            raise self._refused(table, f"{task.rows - copied} of {task.rows} rows repeat a key")
         self._set_state(task, "copied")
         self.connection.commit()
 
@@ -290,11 +291,7 @@ class _Loader:
             cursor.execute("show warnings limit 1")
             warning = cursor.fetchone()
         if warning is not None:
-            raise WarehouseError(
-                f"{self._plain(table)} did not take the sample data as they are: {warning[2]}.",
-                fix="generate the sample data again (`warehouse doctor` shows a table that differs "
-                "from the record); nothing of this table was kept.",
-            )
+            raise self._refused(table, warning[2])
         return rows
 
     def _check_references(self, table: Table) -> None:
@@ -316,6 +313,13 @@ class _Loader:
                 )
 
     # --- both ---
+
+    def _refused(self, table: Table, reason: str) -> WarehouseError:
+        return WarehouseError(
+            f"{self._plain(table)} did not take the sample data as they are: {reason}.",
+            fix="generate the sample data again (`warehouse doctor` shows a table that differs "
+            "from the record); nothing of this table was kept.",
+        )
 
     def _set_state(self, task: _Task, state: str) -> None:
         values = {"name": task.table.name, "sha": task.sha256, "rows": task.rows}

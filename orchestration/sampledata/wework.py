@@ -314,7 +314,7 @@ def _status_history(p: Platform) -> Iterator[Chunk]:
                     "duration_seconds": nullable(duration, duration >= 0),
                     "expected_duration_seconds": nullable(expected, expected >= 0),
                     "is_abnormal_duration": (expected >= 0) & (duration > expected),
-                    "server_node": choice(rng, n, ("node-1", "node-2", "node-3", "node-4")),
+                    "server_node": choice(rng, n, {"node-1": 4, "node-2": 3, "node-3": 2, None: 1}),
                     "client_version": choice(
                         rng, n, {"4.1.22": 5, "4.1.26": 3, "4.0.9": 1, None: 1}
                     ),
@@ -706,7 +706,7 @@ def _groups(p: Platform) -> Chunk:
             "message_permission": choice(rng, n, {"all": 17, "admin_only": 2, "muted": 1}),
             "message_count": messages,
             "last_message_at": when(last),
-            "last_active_at": when(active),
+            "last_active_at": when(active, (messages > 0) | chance(rng, n, 0.7)),
             "last_sync_at": when(synced, chance(rng, n, 0.97)),
             "sync_status": choice(rng, n, {"success": 94, "failed": 3, "pending": 3}),
             "created_at": when(groups.created),

@@ -96,7 +96,9 @@ def chunks(
                     "request_headers": json_choice(
                         rng, n, [{"x-signature": "sample", "user-agent": "WeCom"}], null=0.05
                     ),
-                    "request_body": join("<xml><![CDATA[", body, "]]></xml>"),
+                    "request_body": nullify(
+                        join("<xml><![CDATA[", body, "]]></xml>"), kind != SYSTEM
+                    ),
                     "response_status": nullable(
                         np.where(outcome == 1, 500, 200).astype(np.int32), answered
                     ),

@@ -202,6 +202,8 @@ def _fates(
     scheduled = np.where(ahead, created + 600 * rng.integers(1, 150, rows), 0)
     went = np.where(ahead, scheduled, happened) + rng.integers(0, 3, rows)
     status[(went > end) & send & (status != FAILED)] = PENDING
+    newest = np.flatnonzero(send & ~down & ~ahead)[-3:]
+    status[newest] = (PENDING, PENDING, SENDING)[-len(newest) :]
 
     reached = went + log_normal_int(rng, rows, 3, 1.0, 0, 3600)
     overnight = chance(rng, rows, 0.04)  # the phone was off until the next day
