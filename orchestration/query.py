@@ -10,7 +10,6 @@ from rich.table import Table
 from orchestration import database
 from orchestration.settings import Settings
 
-
 # Below this many characters a column, a row reads better as a list of its values.
 COLUMN_WIDTH = 10
 
@@ -30,7 +29,7 @@ def run(settings: Settings, sql: str, limit: int) -> None:
         for number, values in enumerate(shown, start=1):
             console.rule(f"row {number}", align="left")
             for name, value in zip(names, values, strict=True):
-                console.print(f"{name:>32}  {value}", highlight=False, markup=False)
+                console.print(f"{name:>32}  {value}", highlight=False, markup=False, soft_wrap=True)
     else:
         table = Table(*names)
         for values in shown:
