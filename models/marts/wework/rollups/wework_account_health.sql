@@ -17,10 +17,10 @@ with accounts as (
         end as message_success_rate,
         case
             when exists (
-                select 1
-                from {{ ref('stg_wework__account_status_history') }} as history
-                where history.account_id = accounts.account_id
-            )
+                    select 1
+                    from {{ ref('stg_wework__account_status_history') }} as history
+                    where history.account_id = accounts.account_id
+                )
                 then uptime_pct
         end as uptime_percentage,
         coalesce(error_count, 0) as error_count,
@@ -39,9 +39,9 @@ deductions as (
         uptime_percentage,
         error_count,
         minutes_since_heartbeat,
-        cast(case when message_success_rate < 90 then 0.4 * (90 - message_success_rate) else 0 end as decimal(6,3))
+        cast(case when message_success_rate < 90 then 0.4 * (90 - message_success_rate) else 0 end as decimal(6, 3))
             as success_rate_deduction,
-        cast(case when uptime_percentage < 95 then 0.3 * (95 - uptime_percentage) else 0 end as decimal(6,3))
+        cast(case when uptime_percentage < 95 then 0.3 * (95 - uptime_percentage) else 0 end as decimal(6, 3))
             as uptime_deduction,
         {{ clamp('2 * error_count', 0, 20) }} as error_deduction,
         case

@@ -4,7 +4,14 @@
 
 with segments as (
 
-    {{ account_status_segments() }}
+    select
+        stretches.account_id,
+        stretches.tenant_id,
+        stretches.stat_date,
+        stretches.status,
+        stretches.starts_at,
+        stretches.ends_at
+    from ({{ account_status_segments() }}) as stretches
 
 ),
 

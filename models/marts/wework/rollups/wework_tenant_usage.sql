@@ -47,7 +47,8 @@ tenant_spans as (
 
 days as (
 
-    {{ day_spine('(select min(first_day) from tenant_spans)', window_last_day()) }}
+    select spine.date_day
+    from ({{ day_spine('(select min(first_day) from tenant_spans)', window_last_day()) }}) as spine
 
 ),
 
@@ -64,7 +65,18 @@ tenant_days as (
 
 segments as (
 
-    {{ account_status_segments() }}
+    select
+        stretches.account_id,
+        stretches.tenant_id,
+        stretches.stat_date,
+        stretches.status,
+        stretches.ends_at = {{ day_start(add_days('stretches.stat_date', 1)) }} as is_at_days_end,
+        case
+            when stretches.starts_at < {{ as_of() }}
+                then {{ seconds_between('stretches.starts_at', least_of(['stretches.ends_at', as_of()])) }}
+            else 0
+        end as seconds
+    from ({{ account_status_segments() }}) as stretches
 
 ),
 
@@ -74,20 +86,10 @@ account_days as (
         account_id,
         tenant_id,
         stat_date,
-        {{ count_if('ends_at = ' ~ day_start(add_days('stat_date', 1))) }} as is_there,
-        {{ count_if("status = 'ONLINE' and ends_at = " ~ day_start(add_days('stat_date', 1))) }} as is_online,
-        sum(
-            case when starts_at < {{ as_of() }}
-                then {{ seconds_between('starts_at', least_of(['ends_at', as_of()])) }}
-                else 0
-            end
-        ) as observed_seconds,
-        sum(
-            case when status = 'ONLINE' and starts_at < {{ as_of() }}
-                then {{ seconds_between('starts_at', least_of(['ends_at', as_of()])) }}
-                else 0
-            end
-        ) as online_seconds
+        {{ count_if('is_at_days_end') }} as is_there,
+        {{ count_if("is_at_days_end and status = 'ONLINE'") }} as is_online,
+        sum(seconds) as observed_seconds,
+        {{ sum_if('seconds', "status = 'ONLINE'") }} as online_seconds
     from segments
     group by
         account_id,
