@@ -23,9 +23,9 @@ def build_definitions(
     settings = settings or load_settings()
     manifest = load_manifest(settings)
     models = build_dbt_assets(settings, manifest)
-    groups = sorted({spec.group_name for model in models for spec in model.specs})
+    groups = sorted({spec.group_name for spec in models.specs})
     return dg.Definitions(
-        assets=[*build_source_assets(settings, manifest), *models],
+        assets=[*build_source_assets(settings, manifest), models],
         asset_checks=build_suite_checks(settings),
         jobs=[*build_domain_jobs(groups, settings), *build_jobs(settings)],
         schedules=build_schedules(settings),

@@ -30,6 +30,7 @@ from orchestration.dbt_project import target_path
 from orchestration.errors import WarehouseError
 from orchestration.manifest import dbt_executable
 from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.translator import is_daily
 
 # Runs that open the DuckDB file take the only slot of this pool: one process at a time may write.
 DUCKDB_POOL = "duckdb_writer"
@@ -90,8 +91,8 @@ class Dbt:
     ) -> Iterator[Any]:
         """Run `dbt build` for the context's assets and checks; yields outputs and check results.
 
-        Raises dagster-dbt's error when a node or a test of severity error fails, and asks for a
-        retry when another process holds the DuckDB file.
+        Raises Failure when a node or a test of severity error fails, and asks for a retry when
+        another process holds the DuckDB file.
         """
         with _own_folder(self.settings, context.run_id) as folder:
             invocation = self._start(build_arguments(_names(context), variables), folder)
@@ -100,10 +101,11 @@ class Dbt:
             invocation.manifest = manifest
             invocation.dagster_dbt_translator = translator
             events = invocation.stream() if self.settings.is_mysql else _drained(invocation)
-            for event in events:
-                if isinstance(event, dg.Output) and variables:
-                    event = event.with_metadata({**event.metadata, **variables})
-                yield self._with_row_count(event, manifest)
+            try:
+                for event in events:
+                    yield self._described(event, manifest, variables or {})
+            except DagsterDbtCliRuntimeError as error:
+                raise failure_of(error, folder) from error
 
     def _start(self, arguments: Sequence[str], folder: Path) -> DbtCliInvocation:
         resource = _QuickDbtCli(
@@ -122,16 +124,29 @@ class Dbt:
             "DBT_TARGET_PATH": str(target_path(self.settings)),
         }
 
-    def _with_row_count(self, event: Any, manifest: Mapping[str, Any]) -> Any:
+    def _described(
+        self, event: Any, manifest: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> Any:
+        """An output with its rows, unless it is a view, and its window, if it is built by days."""
         if not isinstance(event, dg.Output):
             return event
         node = manifest["nodes"][event.metadata["unique_id"].value]
-        if node["config"]["materialized"] == "view":
-            return event
-        rows = count_rows(self.settings, node["schema"], node["name"])
-        if rows is None:
-            return event
-        return event.with_metadata({**event.metadata, "dagster/row_count": rows})
+        metadata = {**event.metadata, **(variables if is_daily(node) else {})}
+        if node["config"]["materialized"] != "view":
+            rows = count_rows(self.settings, node["schema"], node["name"])
+            metadata |= {} if rows is None else {"dagster/row_count": rows}
+        return event.with_metadata(metadata)
+
+
+def failure_of(error: DagsterDbtCliRuntimeError, folder: Path) -> dg.Failure:
+    """What dbt said, without the command, which names every model and test of the run."""
+    said = str(error).partition("Errors parsed from dbt logs:")[2].strip()
+    return dg.Failure(
+        f"dbt build failed.\n\n{said or error}",
+        metadata={"dbt log": dg.MetadataValue.path(str(folder / "dbt.log"))},
+        # The same data would fail again; a file that is held asks for its retry by itself.
+        allow_retries=False,
+    )
 
 
 def _names(context: dg.AssetExecutionContext) -> list[str]:

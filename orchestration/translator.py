@@ -40,11 +40,12 @@ def is_daily(node: Node) -> bool:
 class WarehouseTranslator(DagsterDbtTranslator):
     """Keys are [database, table] under their own names, whatever the installation's prefix."""
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", days: dg.PartitionsDefinition | None = None) -> None:
         """`prefix` is WAREHOUSE_DATABASE_PREFIX, which the manifest's names carry."""
         # Source tables are assets of their own (assets/sources.py), described there.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
         self._prefix = prefix
+        self._days = days
 
     def get_asset_key(self, dbt_resource_props: Node) -> dg.AssetKey:
         """[database, table]."""
@@ -54,6 +55,10 @@ class WarehouseTranslator(DagsterDbtTranslator):
     def get_group_name(self, dbt_resource_props: Node) -> str:
         """<domain>_<layer>."""
         return f"{domain_of(dbt_resource_props)}_{layer_of(dbt_resource_props)}"
+
+    def get_partitions_def(self, dbt_resource_props: Node) -> dg.PartitionsDefinition | None:
+        """Days for what is built by days."""
+        return self._days if is_daily(dbt_resource_props) else None
 
     def get_description(self, dbt_resource_props: Node) -> str:
         """The YAML's words, which open with the grain, and the Chinese label."""

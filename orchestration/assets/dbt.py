@@ -1,10 +1,10 @@
 """Every dbt model, seed and snapshot as an asset, and every dbt test as an asset check.
 
-Three definitions, by how they are built: staging (views, rebuilt when their SQL changes), daily
-(tables built by days: partitions) and marts (the rest). One dbt start serves a whole definition.
+One definition holds them all, daily tables (partitions) and others: whatever part of the graph a
+run asks for is one `dbt build`, in dbt's own order, tests between the models included.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,48 +14,36 @@ from orchestration.manifest import Manifest
 from orchestration.partitions import daily_partitions, window_variables
 from orchestration.resources import Dbt, pool_of
 from orchestration.settings import DOMAINS, Settings
-from orchestration.translator import Node, WarehouseTranslator, domain_of, is_daily, layer_of
+from orchestration.translator import Node, WarehouseTranslator, domain_of
 
 ASSET_TYPES = ("model", "seed", "snapshot")
 
 
-def build_dbt_assets(settings: Settings, manifest: Manifest) -> list[dg.AssetsDefinition]:
-    """The definitions that hold any node of the domains that are switched on."""
+def build_dbt_assets(settings: Settings, manifest: Manifest) -> dg.AssetsDefinition:
+    """All nodes of the domains that are switched on, and what these read of the others."""
     manifest = with_attached_tests(manifest)
-    translator = WarehouseTranslator(settings.database_prefix)
-    nodes = wanted_nodes(manifest, settings.domains)
+    translator = WarehouseTranslator(settings.database_prefix, daily_partitions(settings))
 
-    def define(
-        name: str, belongs: Callable[[Node], bool], partitions: dg.PartitionsDefinition | None
-    ) -> list[dg.AssetsDefinition]:
-        names = sorted(node["name"] for node in nodes if belongs(node))
-        if not names:
-            return []
+    @dbt_assets(
+        manifest=manifest,
+        select=" ".join(node["name"] for node in wanted_nodes(manifest, settings.domains)),
+        name="dbt_build",
+        dagster_dbt_translator=translator,
+        # A range of days is one window, so one run.
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=pool_of(settings),
+    )
+    def dbt_build(context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt]) -> Iterator[Any]:
+        yield from dbt.build(context, manifest, translator, window_of(context))
 
-        @dbt_assets(
-            manifest=manifest,
-            select=" ".join(names),
-            name=name,
-            dagster_dbt_translator=translator,
-            partitions_def=partitions,
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            pool=pool_of(settings),
-        )
-        def build(context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt]) -> Iterator[Any]:
-            yield from dbt.build(context, manifest, translator, window_of(context))
-
-        return [build]
-
-    return [
-        *define("staging", _is_staging, None),
-        *define("daily", is_daily, daily_partitions(settings)),
-        *define("marts", lambda node: not (_is_staging(node) or is_daily(node)), None),
-    ]
+    return dbt_build
 
 
 def window_of(context: dg.AssetExecutionContext) -> dict[str, str]:
     """dbt's vars for the days that the run was asked for; without days, dbt's own lookback."""
-    if context.assets_def.partitions_def is None or not context.has_partition_key_range:
+    if context.has_partition_key:
+        return window_variables(context.partition_key, context.partition_key)
+    if not context.has_partition_key_range:
         return {}
     days = context.partition_key_range
     return window_variables(days.start, days.end)
@@ -105,7 +93,3 @@ def _depth(manifest: Manifest, unique_id: str) -> int:
     """The longest way from the node to a source."""
     parents = manifest["parent_map"].get(unique_id, [])
     return 1 + max((_depth(manifest, parent) for parent in parents), default=-1)
-
-
-def _is_staging(node: Node) -> bool:
-    return layer_of(node) == "staging"

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, DefaultScheduleStatus
+from dagster_dbt import DagsterDbtCliRuntimeError
 
 from orchestration import checks, schedules
 from orchestration.assets.dbt import wanted_nodes, with_attached_tests
@@ -22,7 +23,7 @@ from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
 from orchestration.manifest import is_stale, load_manifest, manifest_path, prepare_manifest
 from orchestration.partitions import daily_partitions, first_day, lookback_days, window_variables
-from orchestration.resources import build_arguments
+from orchestration.resources import build_arguments, failure_of
 from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings, load_settings
 from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
 
@@ -315,6 +316,17 @@ class TestDbtArguments:
             "start_date": "2026-12-31",
             "end_date": "2027-01-01",
         }
+
+
+def test_a_failure_says_what_dbt_said_and_where_its_log_is(tmp_path: Path) -> None:
+    error = DagsterDbtCliRuntimeError(
+        "The dbt CLI process with command `dbt build --select a b c` failed.\n\n"
+        "Errors parsed from dbt logs:\n\nFailure in test assert_x\n\nGot 2 results"
+    )
+    failure = failure_of(error, tmp_path)
+    assert failure.description == ("dbt build failed.\n\nFailure in test assert_x\n\nGot 2 results")
+    assert failure.metadata["dbt log"].value == str(tmp_path / "dbt.log")
+    assert not failure.allow_retries
 
 
 class TestPartitions:
