@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from orchestration import clock
 from orchestration.errors import WarehouseError
 from orchestration.sampledata.conform import DICTIONARY, TEXT, stored
+from orchestration.sampledata.dirt import Damage, damage, ledger_lines
 from orchestration.sampledata.plan import Plan, make_plan
 from orchestration.sampledata.progress import Advance, Say, track
 from orchestration.sampledata.world import World, build_world
@@ -234,11 +235,21 @@ def _write_domains(
                 _write_domain(directory, plan, world, domain, dirt, manifest, advance)
         manifest["domains"] = [d for d in DOMAINS if d in {*manifest["domains"], *domains}]
         manifest["tables"] = dict(sorted(manifest["tables"].items()))
+        _collect_ledgers(directory)
         part = directory / f"{MANIFEST}.part"
         part.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         part.rename(directory / MANIFEST)
     except OSError as error:
         raise _disk_error(error, directory) from None
+
+
+def _collect_ledgers(directory: Path) -> None:
+    parts = sorted(directory.glob("*/*.ledger.jsonl"))
+    (directory / "ledger.jsonl").unlink(missing_ok=True)
+    if parts:
+        with (directory / "ledger.jsonl").open("wb") as ledger:
+            for part in parts:
+                ledger.write(part.read_bytes())
 
 
 def _write_domain(
@@ -263,6 +274,9 @@ def _write_domain(
                 done.add(name)
                 sink = _Sink(directory, expected[name])
             advance(name, len(chunk))
+            if dirt:
+                chunk, damages = damage(plan, name, chunk, dirt, sink.chunks)
+                sink.record(damages)
             sink.write(chunk)
         if sink is not None:
             manifest["tables"][sink.table.name] = sink.close()
@@ -280,7 +294,8 @@ class _Sink:
     directory: Path
     table: Table
     rows: int = 0
-    damaged: int = 0
+    chunks: int = 0
+    damages: list[Damage] = field(default_factory=list)
     _writer: pq.ParquetWriter | None = None
     _pending: Future[None] | None = None
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
@@ -293,6 +308,14 @@ class _Sink:
     def part(self) -> Path:
         return self.file.with_suffix(".parquet.part")
 
+    @property
+    def ledger(self) -> Path:
+        """What was damaged in this table; `ledger.jsonl` collects those of all tables."""
+        return self.file.with_suffix(".ledger.jsonl")
+
+    def record(self, damages: list[Damage]) -> None:
+        self.damages += damages
+
     def write(self, chunk: pa.Table) -> None:
         if len(chunk) > _MAX_CHUNK:
             raise ValueError(f"{self.table.name}: a chunk of {len(chunk)} rows is too large")
@@ -301,6 +324,7 @@ class _Sink:
             raise ValueError(f"{self.table.name}: columns are not the record's; use conform()")
         self._wait()
         self.rows += len(chunk)
+        self.chunks += 1
         # Arrow and zstd release the interpreter, so the next chunk is made meanwhile.
         self._pending = self._pool.submit(self._put, chunk)
 
@@ -335,6 +359,9 @@ class _Sink:
         self._writer.close()
         self._writer = None
         self.part.rename(self.file)
+        self.ledger.unlink(missing_ok=True)
+        if self.damages:
+            self.ledger.write_text("".join(ledger_lines(self.damages)), encoding="utf-8")
         digest = hashlib.sha256()
         with self.file.open("rb") as handle:
             while block := handle.read(2**20):
@@ -344,7 +371,7 @@ class _Sink:
             "rows": self.rows,
             "bytes": self.file.stat().st_size,
             "sha256": digest.hexdigest(),
-            "damaged": self.damaged,
+            "damaged": len(self.damages),
         }
 
     def abandon(self) -> None:

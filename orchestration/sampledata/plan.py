@@ -82,10 +82,10 @@ def make_plan(scale: str, seed: int, end_date: str | date) -> Plan:
                 f"End date {end_date!r} is not a date.", fix="write it as 2026-06-30."
             ) from None
     # MySQL's timestamp type ends in January 2038; history reaches back a few years.
-    if not date(2015, 1, 1) <= end_date <= date(2037, 12, 31):
+    if not date(2015, 1, 1) <= end_date <= date(2037, 11, 30):
         raise WarehouseError(
             f"End date {end_date} is outside what a MySQL timestamp and the history allow.",
-            fix="choose a day from 2015-01-01 to 2037-12-31.",
+            fix="choose a day from 2015-01-01 to 2037-11-30.",
         )
     end = datetime.combine(end_date, time(23, 59, 59))
     start = datetime.combine(end_date - timedelta(days=_DAYS[scale] - 1), time())

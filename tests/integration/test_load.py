@@ -211,6 +211,13 @@ def test_a_value_outside_an_enum_is_refused(deployed, dataset, tmp_path):
     assert count(deployed, RECORD.table("wework_groups")) == 0
 
 
+def test_damaged_data_load_too(deployed, tmp_path):
+    settings = load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)})
+    dirty = generate(settings, "demo", 1, "2026-06-30", tmp_path / "dirt", DOMAINS, dirt=0.05)
+    load(deployed, dirty.directory, DOMAINS)
+    assert_complete(deployed, dirty)
+
+
 def test_an_incomplete_dataset_is_refused(engine_settings, dataset, tmp_path):
     with pytest.raises(WarehouseError, match="no complete sample data") as caught:
         load(engine_settings, tmp_path, DOMAINS)
