@@ -29,6 +29,9 @@ app = typer.Typer(
 mysql_app = typer.Typer(help="The private MySQL server for development and tests.")
 app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
 
+# What a shell expects of a command that Ctrl-C ended.
+INTERRUPTED = 130
+
 Target = Annotated[
     str | None,
     typer.Option("--target", "-t", help="embedded (DuckDB) or mysql [env WAREHOUSE_TARGET]."),
@@ -78,8 +81,9 @@ def deploy(
     from orchestration.schema.deploy import deploy as run
 
     settings = _settings(target, domain)
-    report = run(settings, dry_run=dry_run, progress=progress)
-    say(report.summary())
+    # A dry run's statements are its result: `warehouse deploy --dry-run > plan.sql`.
+    report = run(settings, dry_run=dry_run, progress=say if dry_run else progress)
+    (progress if dry_run else say)(report.summary())
 
 
 @app.command()
@@ -207,7 +211,7 @@ def docs(
 @app.command()
 def dagster(
     target: Target = None,
-    port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web page.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Serve Dagster's UI and run its schedules, until Ctrl-C."""
@@ -248,7 +252,9 @@ def staging_docs(
 
 @mysql_app.command("up")
 def mysql_up(
-    port: Annotated[int | None, typer.Option(help="Port; default any free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port; default any free one.")
+    ] = None,
 ) -> None:
     """Start the private server (fetched on first use), or check the one in MYSQL_HOST."""
     from orchestration import mysql_server
@@ -297,8 +303,16 @@ def _errors_in_one_sentence() -> Iterator[None]:
         typer.secho(f"  fix: {error.fix}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+        sys.exit(_interrupted())
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer turns Ctrl-C into a silent exit
+            _interrupted()
+        raise
+
+
+def _interrupted() -> int:
+    typer.echo("stopped; the same command goes on from here", err=True)
+    return INTERRUPTED
 
 
 def main() -> None:

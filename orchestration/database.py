@@ -7,6 +7,7 @@ because one process at a time may hold it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -40,6 +41,10 @@ SESSION = (
 # How long to wait for another process to let go of the DuckDB file, unless
 # WAREHOUSE_DUCKDB_WAIT_SECONDS says otherwise.
 DUCKDB_WAIT_SECONDS = 15.0
+# A file or folder that the user may not use, or that is something else than it should be.
+NOT_ALLOWED = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+)  # fmt: skip
 
 
 def database_name(settings: Settings, name: str) -> str:
@@ -83,10 +88,7 @@ def _open(settings: Settings, read_only: bool) -> sa.Connection:
     if settings.is_mysql:
         return connect_engine(settings).connect()
     _check_duckdb_folder(settings.duckdb_path)
-    patience = float(
-        settings.environment.get("WAREHOUSE_DUCKDB_WAIT_SECONDS") or DUCKDB_WAIT_SECONDS
-    )
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + duckdb_wait_seconds(settings)
     pause = 0.05
     while True:
         try:
@@ -96,6 +98,18 @@ def _open(settings: Settings, read_only: bool) -> sa.Connection:
                 raise
         time.sleep(pause)
         pause = min(pause * 2, 1.0)
+
+
+def duckdb_wait_seconds(settings: Settings) -> float:
+    """How long to wait for the file, in seconds; WarehouseError when the variable is no number."""
+    text = settings.environment.get("WAREHOUSE_DUCKDB_WAIT_SECONDS") or str(DUCKDB_WAIT_SECONDS)
+    with contextlib.suppress(ValueError):
+        if (seconds := float(text)) >= 0:  # not so for nan
+            return seconds
+    raise WarehouseError(
+        f"WAREHOUSE_DUCKDB_WAIT_SECONDS {text!r} is not a number of seconds.",
+        fix="export WAREHOUSE_DUCKDB_WAIT_SECONDS=15, say.",
+    )
 
 
 def _is_held(message: str) -> bool:
@@ -209,6 +223,12 @@ def explain(error: BaseException | None, settings: Settings) -> WarehouseError |
         return _explain_duckdb(str(error), settings.duckdb_path)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _disk_full(str(error.filename or settings.local_dir))
+    if isinstance(error, OSError) and error.filename and error.errno in NOT_ALLOWED:
+        return WarehouseError(
+            f"{error.filename} cannot be used: {error.strerror}.",
+            fix="make it readable and writable for you, or choose another place with "
+            "WAREHOUSE_LOCAL_DIR or WAREHOUSE_DUCKDB_PATH.",
+        )
     return None
 
 
@@ -313,9 +333,14 @@ def _explain_duckdb(message: str, path: Path) -> WarehouseError | None:
         )
     if "No space left" in message or "disk full" in message.lower():
         return _disk_full(str(path))
+    if "database does not exist" in message:
+        return WarehouseError(
+            f"There is no DuckDB file {path}.",
+            fix="run `warehouse deploy` first, or name another one with WAREHOUSE_DUCKDB_PATH.",
+        )
     if message.startswith("IO Error") and str(path) in message:
         return WarehouseError(
-            f"The DuckDB file cannot be opened: {message.splitlines()[0]}.",
+            f"The DuckDB file cannot be opened: {message.splitlines()[0].rstrip('.')}.",
             fix=f"make {path.parent} writable for you, or choose another place with "
             "WAREHOUSE_DUCKDB_PATH.",
         )

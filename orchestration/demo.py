@@ -29,12 +29,14 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
     from orchestration import dbt_project
     from orchestration.sampledata.generate import generate
     from orchestration.sampledata.load import load
+    from orchestration.sampledata.plan import make_plan
     from orchestration.schema.deploy import deploy
     from orchestration.validation import validate
 
     data = settings.local_dir / "data" / scale
     day = settings.as_of.date() if settings.as_of else loaded_day(data) or clock.today(settings)
     settings = replace(settings, as_of=settings.as_of or parse_as_of(day.isoformat()))
+    make_plan(scale, seed, day)  # refuses what makes no sense before anything is done
     seconds: dict[str, float] = {}
 
     with _timed(seconds, "deploy", progress, "deploying the six databases"):

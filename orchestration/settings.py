@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,10 @@ DOMAINS = ("core", "ai", "wework", "health", "business", "customer")
 TARGETS = ("embedded", "mysql")
 TIME_ZONE = "Asia/Shanghai"
 UTC_OFFSET = "+08:00"
+# What both engines take unquoted; the longest name behind it must stay within MySQL's 64.
+PREFIX = re.compile(r"[A-Za-z0-9_]{0,32}")
+# The years that a MySQL timestamp holds on either side of any time zone.
+FIRST_YEAR, LAST_YEAR = 1971, 2037
 
 
 @dataclass(frozen=True)
@@ -104,26 +109,24 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     """Read and check the environment; `overrides` are the command line's answers.
 
     Overrides: target, domains (comma-separated or a sequence), as_of (text), database_prefix.
-    Raises WarehouseError that names the variable or option and its allowed values.
+    An empty variable counts as unset; an empty override of `domains` is an error. Raises
+    WarehouseError that names the variable or option and its allowed values.
     """
     env = dict(os.environ if environment is None else environment)
 
     def pick(option: str, variable: str, default: str = "") -> str:
         value = overrides.get(option)
-        return str(value) if value is not None else env.get(variable, default)
+        return str(value) if value is not None else env.get(variable) or default
 
     local_dir = Path(env.get("WAREHOUSE_LOCAL_DIR") or PROJECT_ROOT / ".local").absolute()
-    domains = overrides.get("domains")
-    if domains is None or isinstance(domains, str):
-        domains = parse_domains(domains or env.get("WAREHOUSE_DOMAINS", ""))
     return Settings(
         target=one_of("target", pick("target", "WAREHOUSE_TARGET", "embedded"), TARGETS),
         duckdb_path=Path(
             env.get("WAREHOUSE_DUCKDB_PATH") or local_dir / "saas_warehouse.duckdb"
         ).absolute(),
         local_dir=local_dir,
-        database_prefix=pick("database_prefix", "WAREHOUSE_DATABASE_PREFIX"),
-        domains=tuple(domains),  # type: ignore[arg-type]
+        database_prefix=parse_prefix(pick("database_prefix", "WAREHOUSE_DATABASE_PREFIX")),
+        domains=_domains(overrides.get("domains"), env),
         as_of=parse_as_of(pick("as_of", "WAREHOUSE_AS_OF")),
         environment=env,
     )
@@ -146,13 +149,32 @@ def parse_domains(text: str) -> tuple[str, ...]:
     return tuple(d for d in DOMAINS if d in names) if names else DOMAINS
 
 
+def _domains(override: object, env: Mapping[str, str]) -> tuple[str, ...]:
+    if override is None:
+        return parse_domains(env.get("WAREHOUSE_DOMAINS", ""))
+    names = override if isinstance(override, str) else ",".join(override)  # type: ignore[arg-type]
+    if not names.strip(" ,"):  # an empty shell variable must not mean everything
+        one_of("domain", names, DOMAINS)
+    return parse_domains(names)
+
+
+def parse_prefix(text: str) -> str:
+    """What goes before every database's name: letters, digits and underscores, 32 at the most."""
+    if not PREFIX.fullmatch(text):
+        raise WarehouseError(
+            f"WAREHOUSE_DATABASE_PREFIX {text!r} cannot begin a database's name.",
+            fix="use at most 32 letters, digits and underscores, as in test_.",
+        )
+    return text
+
+
 def parse_as_of(text: str) -> datetime | None:
     """An instant of business wall clock; a bare date means the last second of that day."""
     text = text.strip()
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _day_end(text) or datetime.fromisoformat(text)
     except ValueError:
         raise WarehouseError(
             f"as_of {text!r} is not a date or a time.",
@@ -163,9 +185,19 @@ def parse_as_of(text: str) -> datetime | None:
             f"as_of {text!r} carries a time zone.",
             fix=f"give {TIME_ZONE} wall clock without an offset.",
         )
-    if len(text) == 10:
-        moment = moment.replace(hour=23, minute=59, second=59)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise WarehouseError(
+            f"as_of {text!r} is outside what a MySQL timestamp holds.",
+            fix=f"choose a year from {FIRST_YEAR} to {LAST_YEAR}.",
+        )
     return moment.replace(microsecond=0)
+
+
+def _day_end(text: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(23, 59, 59))
+    except ValueError:
+        return None
 
 
 def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection:
@@ -180,9 +212,10 @@ def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection
                 "or unset MYSQL_HOST to use the private server.",
             )
         port = env.get("MYSQL_PORT") or "3306"
-        if not port.isdigit():
+        if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             raise WarehouseError(
-                f"MYSQL_PORT {port!r} is not a number.", fix="export MYSQL_PORT=3306, say."
+                f"MYSQL_PORT {port!r} is not a port number.",
+                fix="export a number from 1 to 65535, as in MYSQL_PORT=3306.",
             )
         return MySQLConnection(
             env["MYSQL_HOST"], int(port), env["MYSQL_USER"], env["MYSQL_PASSWORD"]
@@ -194,10 +227,15 @@ def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection
             fix="run `make mysql-up`, or export MYSQL_HOST, MYSQL_PORT, MYSQL_USER and "
             "MYSQL_PASSWORD.",
         )
-    saved = json.loads(file.read_text())
-    return MySQLConnection(
-        saved["host"], int(saved["port"]), saved["user"], saved["password"], origin="private"
-    )
+    try:
+        saved = json.loads(file.read_text())
+        return MySQLConnection(
+            saved["host"], int(saved["port"]), saved["user"], saved["password"], origin="private"
+        )
+    except (ValueError, TypeError, KeyError):
+        raise WarehouseError(
+            f"{file} is damaged.", fix="run `make mysql-up`, which writes it anew."
+        ) from None
 
 
 def development_mask_key(local_dir: Path) -> str:
