@@ -7,6 +7,11 @@ select
     count(*) as row_count
 from {{ model }}
 group by {{ columns | join(', ') }}
-having count(*) > 1 or {{ columns | join(' is null or ') }} is null
+having
+    count(*) > 1
+    {#- counts, because MySQL's HAVING knows no column that stands only inside an expression #}
+    {%- for column in columns %}
+    or count({{ column }}) < count(*)
+    {%- endfor %}
 
 {% endtest %}
