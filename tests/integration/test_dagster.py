@@ -140,7 +140,8 @@ def test_the_instance_is_set_up_before_anything_starts(embedded_settings: Settin
         assert instance.get_concurrency_config().pool_config.pool_granularity.value == "run"
         assert instance.telemetry_enabled is False
         assert instance.run_monitoring_enabled
-        assert instance.run_retries_enabled and not instance.retry_on_asset_or_op_failure
+        assert instance.run_retries_enabled
+        assert instance.get_settings("run_retries")["retry_on_asset_or_op_failure"] is False
 
 
 # --- rows ---
