@@ -117,10 +117,7 @@ def plan_capacity(orders: Orders, slots: Slots) -> Capacity:
     thing, kind, target, change, quantity, delta, at, order = (
         c[line] for c in (thing, kind, target, change, quantity, delta, at, order)
     )
-    # One change of an object at a time: later ones of the same second move on by a second each.
-    rank = rank_in_group(thing)
-    at = np.maximum.accumulate(at - rank + thing * _FAR) - thing * _FAR + rank
-    at = np.minimum(at, end)
+    rank, at = rank_in_group(thing), np.minimum(one_at_a_time(thing, at), end)
     running = np.cumsum(delta)
     running -= np.repeat(
         (running - delta)[rank == 0], np.diff(np.r_[np.flatnonzero(rank == 0), len(rank)])
@@ -161,6 +158,12 @@ def plan_capacity(orders: Orders, slots: Slots) -> Capacity:
         threshold=threshold,
         blocked=blocked,
     )
+
+
+def one_at_a_time(thing: Indexes, at: Indexes) -> Indexes:
+    """Times of changes (sorted by thing, then time) with later ones of one second moved on."""
+    rank = rank_in_group(thing)
+    return np.maximum.accumulate(at - rank + thing * _FAR) - thing * _FAR + rank
 
 
 def _staff_changes(

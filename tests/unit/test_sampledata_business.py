@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from orchestration.sampledata.business_capacity import one_at_a_time
 from orchestration.sampledata.conform import arrow_type, stored
 from orchestration.sampledata.generate import domain_frames, prepared_world
 from orchestration.sampledata.plan import make_plan
@@ -129,7 +131,8 @@ def test_history_walks_the_state_machine_and_ends_in_the_orders_status(business:
         assert new in TRANSITIONS[old], (old, new)
     assert (steps.new_status.last()[orders.index] == orders.order_status).all()
     assert set(orders.order_status) >= {"rescheduled", "refunded", "pending_payment", "completed"}
-    assert set(orders.order_status) == set(history.new_status), "an order waits in every state"
+    assert set(orders.order_status) >= set(TRANSITIONS) - {"paid", "preparing", "rescheduled"}
+    assert set(history.new_status) == {*TRANSITIONS, "refunded"}
 
 
 def test_history_agrees_with_the_orders_times_and_moves(business: Frames) -> None:
@@ -267,6 +270,11 @@ def test_capacity_log_is_an_unbroken_chain(business: Frames) -> None:
         assert len(known) and (last[known.index] == known).all()
     low = services.min_capacity_threshold[log.capacity_id[notice]].values
     assert (log.after_capacity[notice] <= low).all()
+
+
+def test_changes_of_one_second_are_told_apart() -> None:
+    thing, at = np.array([0, 0, 0, 0, 3, 3]), np.array([5, 5, 5, 6, 5, 9])
+    assert one_at_a_time(thing, at).tolist() == [5, 6, 7, 8, 5, 9]
 
 
 def test_bookings_in_the_log_are_the_orders_lines(business: Frames) -> None:
