@@ -144,7 +144,7 @@ def plan_behavior(people: People) -> Behavior:
     kind[offset[source <= APP]] = PAGE_VIEW  # a visit begins with a page
     customer = who[session].astype(np.int32)
     kind = np.where(kind >= sizes[people.rows.tenant[customer]], PAGE_VIEW, kind).astype(np.int8)
-    # A purchase is placed before it is paid; nothing is recorded after the end.
+    # Nothing is recorded after the end.
     keep = np.flatnonzero(at <= end)
     line = keep[np.argsort(at[keep], kind="stable")][:total]
     session = session[line]
