@@ -41,6 +41,8 @@ SESSION = (
 # How long to wait for another process to let go of the DuckDB file, unless
 # WAREHOUSE_DUCKDB_WAIT_SECONDS says otherwise.
 DUCKDB_WAIT_SECONDS = 15.0
+# No smaller file is a DuckDB database.
+DUCKDB_HEADER_BYTES = 12288
 # A file or folder that the user may not use, or that is something else than it should be.
 NOT_ALLOWED = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
@@ -91,9 +93,12 @@ def _open(settings: Settings, read_only: bool) -> sa.Connection:
     deadline = time.monotonic() + duckdb_wait_seconds(settings)
     pause = 0.05
     while True:
+        new = not settings.duckdb_path.exists()
         try:
             return connect_engine(settings, read_only=read_only).connect()
         except DBAPIError as error:
+            if new and _is_full(str(error.orig)):
+                _remove_stub(settings.duckdb_path)
             if not _is_held(str(error.orig)) or time.monotonic() + pause > deadline:
                 raise
         time.sleep(pause)
@@ -114,6 +119,17 @@ def duckdb_wait_seconds(settings: Settings) -> float:
 
 def _is_held(message: str) -> bool:
     return "Could not set lock on file" in message or "different configuration" in message
+
+
+def _is_full(message: str) -> bool:
+    return "No space left" in message or "disk full" in message.lower()
+
+
+def _remove_stub(path: Path) -> None:
+    """Remove what a full disk let DuckDB write of a new file: nothing could open it again."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size < DUCKDB_HEADER_BYTES:
+            path.unlink()
 
 
 def _check_duckdb_folder(path: Path) -> None:
@@ -290,6 +306,13 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
             "A table is in use by a long transaction, so it cannot be altered now.",
             fix="run the command again when `show processlist` shows that it ended.",
         )
+    if code in (1215, 1822, 3780, 6125):
+        return WarehouseError(
+            f"A table cannot be tied to another, which differs from the schema of record: "
+            f"{message}.",
+            fix="see what `warehouse doctor` says of them, mend that by hand, then run "
+            "`warehouse deploy` again.",
+        )
     if code in (1049, 1146):
         return WarehouseError(f"{message}.", fix="run `warehouse deploy` first.")
     if code in (3948, 2068):
@@ -331,7 +354,7 @@ def _explain_duckdb(message: str, path: Path) -> WarehouseError | None:
             f"{path} was written by another version of DuckDB: {message.splitlines()[0]}",
             fix="run `make setup` for the locked version, or move the file away.",
         )
-    if "No space left" in message or "disk full" in message.lower():
+    if _is_full(message):
         return _disk_full(str(path))
     if "database does not exist" in message:
         return WarehouseError(
