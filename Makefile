@@ -85,7 +85,7 @@ docs: setup ## Write dbt's docs and the suites' pages, and say where they are
 	@$(BIN)/warehouse docs --target $(TARGET)
 
 .PHONY: bench
-bench: setup ## Measure side by side: generator, loaders, builds
+bench: setup mysql-up ## Measure side by side: generator, loaders, builds
 	@$(BIN)/python -m benchmarks
 
 .PHONY: lock
