@@ -4,6 +4,7 @@ dbt 1.7 imports each top-level module named `dbt_…` when it starts; this one w
 are opened. MySQL: business time zone, short lock waits, and a server that is really MySQL 8 or
 later. DuckDB: a sentence instead of a traceback when another process holds the file. Both: the
 masking key's pads as session variables, so that no SQL, compiled or logged, ever holds the key.
+And `dbt build -s wework`: a domain's name selects its models in every layer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,10 @@ import dbt.adapters.duckdb.environments as duckdb_environments
 import duckdb
 from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.exceptions import FailedToConnectError
+from dbt.graph.selector_methods import QualifiedNameSelectorMethod
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import load_settings
+from orchestration.settings import DOMAINS, load_settings
 
 plugins: list[type] = []
 
@@ -129,6 +132,32 @@ def _initialize_cursor(
     return original(environment, creds, cursor, *args, **kwargs)
 
 
+def domain_nodes(nodes: Iterable[Any], domain: str) -> set[str]:
+    """Ids of a domain's nodes, and of the seeds and other domains' staging views that these or
+    their tests read: a domain can be built where nothing else was built yet.
+    """
+    nodes = list(nodes)
+    folders = {node.unique_id: node.fqn[1:3] for node in nodes}
+    own = {key for key, folder in folders.items() if folder[1:] == [domain]}
+    readers = [
+        node
+        for node in nodes
+        if node.unique_id in own
+        or (node.resource_type == "test" and own & set(node.depends_on.nodes))
+    ]
+    read = {key for node in readers for key in node.depends_on.nodes}
+    base = {key for key, folder in folders.items() if folder[:1] == ["staging"]}
+    return own | {key for key in read if key in base or key.startswith("seed.")}
+
+
+def _select_by_name(method: Any, included_nodes: set[str], selector: str) -> Iterator[str]:
+    if selector in DOMAINS:
+        chosen = domain_nodes(method.manifest.nodes.values(), selector)
+        yield from sorted(chosen & included_nodes)
+    else:
+        yield from _by_qualified_name(method, included_nodes, selector)
+
+
 def _wrap(owner: type, name: str, wrapper: Any) -> None:
     original = getattr(owner, name).__func__
 
@@ -142,3 +171,6 @@ def _wrap(owner: type, name: str, wrapper: Any) -> None:
 _wrap(MySQLConnectionManager, "open", _open_mysql)
 _wrap(duckdb_environments.Environment, "initialize_db", _open_duckdb)
 _wrap(duckdb_environments.Environment, "initialize_cursor", _initialize_cursor)
+
+_by_qualified_name = QualifiedNameSelectorMethod.search
+QualifiedNameSelectorMethod.search = _select_by_name

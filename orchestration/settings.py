@@ -13,10 +13,16 @@ from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 
+import yaml
+
 from orchestration.errors import WarehouseError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-DOMAINS = ("core", "ai", "wework", "health", "business", "customer")
+# Each domain and its database, in deployment order; dbt and Python share the one list.
+DATABASES: Mapping[str, str] = yaml.safe_load(
+    (PROJECT_ROOT / "dbt_project.yml").read_text("utf-8")
+)["vars"]["databases"]
+DOMAINS = tuple(DATABASES)
 TARGETS = ("embedded", "mysql")
 TIME_ZONE = "Asia/Shanghai"
 UTC_OFFSET = "+08:00"

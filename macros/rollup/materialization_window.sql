@@ -13,9 +13,7 @@
     {%- set target_relation = this.incorporate(type='table') -%}
 
     {% if load_cached_relation(this) is none %}
-        {% do exceptions.raise_compiler_error(
-            this ~ " is not deployed: an incremental table needs its keys first."
-            ~ " Run `warehouse deploy` for this target, then build again.") %}
+        {% do make_window_table(target_relation) %}
     {% endif %}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -52,6 +50,30 @@
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{#- The table where `warehouse deploy` makes none: a developer's own, shaped like the deployed one, and
+    that of a domain that is switched off, which stays empty. Anywhere else it is an error. -#}
+{% macro make_window_table(relation) %}
+    {%- set deployed = api.Relation.create(
+        database=relation.database,
+        schema=env_var('WAREHOUSE_DATABASE_PREFIX', '') ~ (config.get('schema') or 'warehouse'),
+        identifier=relation.identifier
+    ) -%}
+    {% if is_switched_off(model) %}
+        {% call statement('make_empty') -%}
+            create table {{ relation }} as
+            select * from {{ no_rows(model.columns.values()) }} as nothing
+        {%- endcall %}
+    {% elif developer_prefix() and load_relation(deployed) is not none %}
+        {% call statement('make_alike') %}{{ create_table_like(relation, deployed) }}{% endcall %}
+    {% else %}
+        {% do exceptions.raise_compiler_error(
+            deployed ~ " is not deployed: an incremental table needs its keys first."
+            ~ " Run `warehouse deploy` for this target, then build again.") %}
+    {% endif %}
+    {% do adapter.cache_added(relation) %}
+{% endmacro %}
 
 
 {#- Replace the window's rows and keep their stamps: created_at is the first build's, updated_at that

@@ -70,13 +70,16 @@
 {%- endmacro %}
 
 
-{#- True on --full-refresh and while the target holds no rows yet. -#}
+{#- True on --full-refresh and while the target is not there or holds no rows yet. -#}
 {% macro is_whole_build() -%}
     {%- if flags.FULL_REFRESH -%}
         {{ return(true) }}
     {%- endif -%}
-    {%- if execute and flags.WHICH in ('run', 'build') and load_cached_relation(this) is not none -%}
-        {{ return(run_query('select 1 as found from ' ~ this ~ ' limit 1') | length == 0) }}
+    {%- if execute and flags.WHICH in ('run', 'build') -%}
+        {{ return(
+            load_cached_relation(this) is none
+            or run_query('select 1 as found from ' ~ this ~ ' limit 1') | length == 0
+        ) }}
     {%- endif -%}
     {{ return(false) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#- The domains this company runs: var domains (a list or comma-separated text), else
-    WAREHOUSE_DOMAINS, else all six. -#}
+    WAREHOUSE_DOMAINS, else all. -#}
 {% macro enabled_domains() -%}
-    {%- set known = ['core', 'ai', 'wework', 'health', 'business', 'customer'] -%}
+    {%- set known = var('databases') | list -%}
     {%- set given = var('domains', none) or env_var('WAREHOUSE_DOMAINS', '') -%}
     {%- set names = given.split(',') if given is string else given -%}
     {%- set chosen = names | map('trim') | select | list -%}
@@ -11,4 +11,11 @@
         ) }}
     {%- endfor -%}
     {{ return(chosen or known) }}
+{%- endmacro %}
+
+
+{#- Whether a model belongs to a domain that is switched off, by its folder (models/<layer>/<domain>). -#}
+{% macro is_switched_off(node) -%}
+    {%- set folder = node.fqn[2] if node.fqn | length > 3 else none -%}
+    {{ return(folder in var('databases') and folder not in enabled_domains()) }}
 {%- endmacro %}

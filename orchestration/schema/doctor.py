@@ -29,8 +29,8 @@ from orchestration.schema.partitions import (
     add_months,
     month_of,
 )
-from orchestration.schema.record import DATABASES, Record, load_record
-from orchestration.settings import UTC_OFFSET, Settings
+from orchestration.schema.record import Record, load_record
+from orchestration.settings import DATABASES, UTC_OFFSET, Settings
 
 Level = Literal["ok", "warning", "problem"]
 DEPLOY = "warehouse deploy"
@@ -284,8 +284,8 @@ def _events(connection: sa.Connection, settings: Settings) -> Finding:
     names = [
         (settings.database_prefix + DATABASES[domain], event)
         for domain in settings.domains
-        for event in REPLACED_EVENTS[domain]
-    ]
+        for event in REPLACED_EVENTS.get(domain, ())
+    ] or [("", "")]
     rows = connection.execute(
         sa.text(
             "select event_schema, event_name from information_schema.events "

@@ -29,7 +29,8 @@ from orchestration.schema.metadata import (
     table_named,
 )
 from orchestration.schema.partitions import Partition, bound_of, is_aligned, plan_partitions
-from orchestration.schema.record import DATABASES, Column, Record, Reference, Table
+from orchestration.schema.record import Column, Record, Reference, Table
+from orchestration.settings import DATABASES
 
 # deploy: `warehouse deploy` mends it without losing anything; by hand: it might lose data or fail
 # on the rows that are there; note: harmless, and deploy leaves it alone.

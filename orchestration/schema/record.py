@@ -16,16 +16,8 @@ from typing import Any
 import yaml
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import DOMAINS, PROJECT_ROOT
+from orchestration.settings import DATABASES, DOMAINS, PROJECT_ROOT
 
-DATABASES = {
-    "core": "saas_unified_core",
-    "ai": "ai_agent_platform",
-    "wework": "wework_platform",
-    "health": "health_management",
-    "business": "core_business_platform",
-    "customer": "customer_management",
-}
 WAREHOUSE_DATABASES = ("warehouse_staging", "warehouse", "warehouse_audit")
 _ENUM_VALUE = re.compile(r"'([^']*)'")
 
