@@ -262,7 +262,7 @@ def _write_domain(
     advance: Advance,
 ) -> None:
     expected = {t.name: t for t in _tables([domain])}
-    sink: _Sink | None = None
+    sink: Sink | None = None
     done: set[str] = set()
     try:
         for name, chunk in tables_of(plan, world, domain):
@@ -272,7 +272,7 @@ def _write_domain(
                 if name in done or name not in expected:
                     raise ValueError(f"{domain}: {name} again, or not a table of this domain")
                 done.add(name)
-                sink = _Sink(directory, expected[name])
+                sink = Sink(directory, expected[name])
             advance(name, len(chunk))
             if dirt:
                 chunk, damages = damage(plan, name, chunk, dirt, sink.chunks)
@@ -288,7 +288,7 @@ def _write_domain(
 
 
 @dataclass
-class _Sink:
+class Sink:
     """One table's file: written under a temporary name by a thread of its own, then renamed."""
 
     directory: Path
@@ -302,10 +302,12 @@ class _Sink:
 
     @property
     def file(self) -> Path:
+        """The finished file."""
         return self.directory / self.table.database / f"{self.table.name}.parquet"
 
     @property
     def part(self) -> Path:
+        """The file while it is written."""
         return self.file.with_suffix(".parquet.part")
 
     @property
@@ -314,9 +316,11 @@ class _Sink:
         return self.file.with_suffix(".ledger.jsonl")
 
     def record(self, damages: list[Damage]) -> None:
+        """Note damage for the ledger."""
         self.damages += damages
 
     def write(self, chunk: pa.Table) -> None:
+        """Queue a chunk of the record's columns; waits for the one before."""
         if len(chunk) > _MAX_CHUNK:
             raise ValueError(f"{self.table.name}: a chunk of {len(chunk)} rows is too large")
         names = [c.name for c in stored(self.table)]

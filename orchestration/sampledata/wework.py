@@ -123,7 +123,7 @@ def generate(plan: Plan, world: World) -> Iterator[Chunk]:
     yield _groups(platform)
     yield from _group_members(platform)
     yield _conversations(platform)
-    yield from _messages(platform)
+    yield from message_chunks(platform)
     yield from wework_callbacks.chunks(
         plan, platform.accounts, platform.contacts, platform.groups, platform.messages,
         platform.conversations, platform.entities,
@@ -841,7 +841,8 @@ def _conversations(p: Platform) -> Chunk:
     return name, table
 
 
-def _messages(p: Platform) -> Iterator[Chunk]:
+def message_chunks(p: Platform) -> Iterator[Chunk]:
+    """The messages, in order of time."""
     m, c, e = p.messages, p.conversations, p.entities
     conversation_ids = e.conversation_ids(len(c.account))
     own_key = e.account_key(c.account)

@@ -1,0 +1,101 @@
+"""LOAD DATA against multi-row INSERT on MySQL: `python benchmarks/load_speed.py [--rows N]`.
+
+Both put the same WeCom messages from the same Parquet file into freshly deployed tables of a
+throw-away database on the configured MySQL server (MYSQL_* or `make mysql-up`), in one run, and
+both end with all rows and all indexes there. The INSERT does what loaders usually do: 1,000 rows a
+statement as they come, with all indexes in place; one transaction, which flatters it. The load is
+the real one: primary-key order, LOAD DATA, secondary indexes afterwards. Goal: five times as fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from orchestration import database
+from orchestration.sampledata import load as loader
+from orchestration.sampledata.conform import stored
+from orchestration.sampledata.generate import generate
+from orchestration.sampledata.wework_traffic import MESSAGES
+from orchestration.schema.deploy import deploy
+from orchestration.schema.record import Table, load_record
+from orchestration.settings import Settings, load_settings
+
+BATCH = 1000
+
+
+def main() -> None:
+    """Measure both ways once and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=500_000)
+    rows = parser.parse_args().rows
+    base = load_settings(target="mysql")
+    folder = Path(tempfile.mkdtemp(prefix="load-speed-"))
+    settings = replace(base, local_dir=folder, environment=base.child_environment())
+    dataset = generate(settings, "small", 1, "2026-06-30", folder / "data", ["wework"])
+    source = dataset.directory / "wework_platform" / f"{MESSAGES}.parquet"
+    part = pq.read_table(source).slice(0, rows)
+    file = folder / "part.parquet"
+    pq.write_table(part, file)
+    try:
+        inserted = in_new_database(settings, "bench_insert_", insert, file)
+        loaded = in_new_database(settings, "bench_load_", load_data, file)
+    finally:
+        shutil.rmtree(folder)
+    for name, seconds in (("multi-row INSERT", inserted), ("LOAD DATA", loaded)):
+        print(f"{name:18} {len(part):>9,} rows in {seconds:7.2f} s: "
+              f"{len(part) / seconds:>9,.0f} rows/s")  # fmt: skip
+    print(f"LOAD DATA is {inserted / loaded:.1f} times as fast")
+
+
+def in_new_database(
+    settings: Settings, prefix: str, work: Callable[[Settings, Table, Any], float], what: Any
+) -> float:
+    """Deploy behind a prefix of this process, let `work` run, drop everything again; seconds."""
+    own = replace(settings, database_prefix=f"{prefix}{os.getpid()}_")
+    deploy(own, ["wework"], progress=lambda _: None, oldest=date(2025, 9, 1))
+    try:
+        return work(own, load_record().table(MESSAGES), what)
+    finally:
+        with database.connect(own) as connection:
+            for name in connection.scalars(sa.text("show databases")).all():
+                if name.startswith(own.database_prefix):
+                    connection.exec_driver_sql(f"drop database `{name}`")
+
+
+def insert(settings: Settings, table: Table, file: Path) -> float:
+    """Seconds for INSERT … VALUES of 1,000 rows a statement (PyMySQL's executemany)."""
+    columns = [c.name for c in stored(table)]
+    target = f"`{settings.database_prefix}{table.database}`.`{table.name}`"
+    sql = f"insert into {target} ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})"
+    with database.connect(settings) as connection, connection.connection.cursor() as cursor:
+        cursor.max_stmt_length = 2**26  # the batch decides, not the length
+        began = time.perf_counter()
+        for batch in pq.ParquetFile(file).iter_batches(BATCH, columns=columns):
+            cursor.executemany(sql, [tuple(row.values()) for row in batch.to_pylist()])
+        connection.connection.commit()
+        return time.perf_counter() - began
+
+
+def load_data(settings: Settings, table: Table, file: Path) -> float:
+    """Seconds for what `warehouse load` does with one table, from Parquet to indexes."""
+    rows = pq.ParquetFile(file).metadata.num_rows
+    task = loader.Task(table, file, "0" * 64, rows)
+    began = time.perf_counter()
+    loader.load_tasks(settings, [task])
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
