@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark in turn; each also runs alone and has `--help` where it has options.
+"""`make bench`: every benchmark in turn; each also runs alone, with `--help` where it has options.
 
 Figures are ratios and rates of this machine in this run; nothing here fails for being slow.
 """
