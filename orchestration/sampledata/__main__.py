@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--end-date", default="2026-06-30")
     arguments = parser.parse_args()
     plan = make_plan(arguments.scale, 1, arguments.end_date)
-    world = prepared_world(plan)
+    world = prepared_world(plan, [arguments.domain])
     rows: dict[str, int] = {}
     seconds: dict[str, float] = {}
     began = time.perf_counter()

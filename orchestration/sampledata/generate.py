@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +32,8 @@ from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings
 
 # Business before customer: customers' order totals are made by the orders.
 ORDER = ("core", "business", "customer", "wework", "ai", "health")
+# Whose `prepare(plan, world)` has to run before a domain's `generate`, wanted itself or not.
+_CONTRIBUTORS = {"business": ("business",), "customer": ("business",)}
 MANIFEST = "manifest.json"
 _ROW_GROUP = 250_000  # a chunk: dictionaries are written once per row group
 _MAX_CHUNK = 500_000
@@ -124,7 +125,7 @@ def tables_of(plan: Plan, world: World, domain: str) -> Iterator[tuple[str, pa.T
 def domain_frames(plan: Plan, domain: str) -> dict[str, pa.Table]:
     """All tables of one domain in memory, text as plain text: for tests and for looking."""
     chunks: dict[str, list[pa.Table]] = {}
-    for name, chunk in tables_of(plan, prepared_world(plan), domain):
+    for name, chunk in tables_of(plan, prepared_world(plan, [domain]), domain):
         plain = pa.schema(
             [field.with_type(TEXT) if field.type == DICTIONARY else field for field in chunk.schema]
         )
@@ -132,15 +133,11 @@ def domain_frames(plan: Plan, domain: str) -> dict[str, pa.Table]:
     return {name: pa.concat_tables(parts) for name, parts in chunks.items()}
 
 
-def prepared_world(plan: Plan) -> World:
-    """The shared facts, after every domain has contributed its own (see `prepare` in modules)."""
+def prepared_world(plan: Plan, domains: Sequence[str] = ORDER) -> World:
+    """The shared facts, with what the modules of other domains contribute to these `domains`."""
     world = build_world(plan)
-    for domain in ORDER:
-        if find_spec(f"orchestration.sampledata.{domain}") is None:
-            continue
-        prepare = getattr(_module(domain), "prepare", None)
-        if prepare is not None:
-            prepare(plan, world)
+    for contributor in dict.fromkeys(c for d in domains for c in _CONTRIBUTORS.get(d, ())):
+        _module(contributor).prepare(plan, world)
     return world
 
 
@@ -230,7 +227,7 @@ def _write_domains(
         # Without a manifest nothing counts as there, so an interrupted run is simply redone.
         (directory / MANIFEST).unlink(missing_ok=True)
         with track("Generating", total, progress) as advance:
-            world = prepared_world(plan)
+            world = prepared_world(plan, domains)
             for domain in domains:
                 _write_domain(directory, plan, world, domain, dirt, manifest, advance)
         manifest["domains"] = [d for d in DOMAINS if d in {*manifest["domains"], *domains}]
