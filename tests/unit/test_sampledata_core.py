@@ -104,6 +104,14 @@ def test_nothing_collides_with_what_ships_with_the_platform(core: Frames) -> Non
         assert shipped and not shipped & set(core[table][column]), f"{table}.{column}"
 
 
+def test_json_columns_hold_json(core: Frames) -> None:
+    for name, frame in core.items():
+        for column in load_record().table(name).stored_columns:
+            if column.base_type == "json" and column.name in frame:
+                for value in frame[column.name].dropna().unique():
+                    json.loads(value)
+
+
 # --- identities ----------------------------------------------------------------------------------
 
 
@@ -188,9 +196,8 @@ def test_api_keys_count_their_requests(core: Frames) -> None:
     assert (keys.user_id[with_key].values == audit.operator_id.values).all()
     newest = audit.groupby(with_key).created_at.max()
     assert (keys.last_used_at.dropna() == newest.reindex(keys.last_used_at.dropna().index)).all()
-    assert (
-        keys.total_requests >= audit.groupby(with_key).size().reindex(keys.index).fillna(0)
-    ).all()
+    entries = audit.groupby(with_key).size().reindex(keys.index, fill_value=0)
+    assert (keys.total_requests >= entries).all()
 
 
 # --- logins, sessions, audit ---------------------------------------------------------------------
@@ -506,3 +513,13 @@ def test_logins_older_than_their_table_are_only_in_the_audit_log() -> None:
     logins = audit[(audit.action == "login") & (audit.status == "success")].created_at
     assert (logins < kept).any() and (logins >= kept).any()
     assert logins.max() == frames["saas_users"].last_login_at.max()
+
+
+def test_no_alert_was_resolved_after_the_end_where_there_are_many() -> None:
+    plan = make_plan("small", 1, "2026-06-30")
+    chunks = generate(plan, prepared_world(plan))
+    rows = pd.concat(c.to_pandas() for name, c in chunks if name == "saas_unified_alerts")
+    young = rows[rows.created_at > END - pd.Timedelta(hours=12)]
+    assert len(young) > 10
+    for column in ("last_occurred_at", "acknowledged_at", "resolved_at", "updated_at"):
+        assert rows[column].max() <= END, column
