@@ -14,7 +14,7 @@ from orchestration.sampledata.generate import prepared_world
 from orchestration.sampledata.plan import make_plan
 from orchestration.schema.record import load_record
 from orchestration.settings import PROJECT_ROOT
-from tests.frames import pandas_frames
+from tests.frames import pandas_frames, plain
 
 END = pd.Timestamp("2026-06-30 23:59:59")
 CLEANED = pd.Timestamp("2026-06-30 03:00:00")
@@ -518,7 +518,7 @@ def test_logins_older_than_their_table_are_only_in_the_audit_log() -> None:
 def test_no_alert_was_resolved_after_the_end_where_there_are_many() -> None:
     plan = make_plan("small", 1, "2026-06-30")
     chunks = generate(plan, prepared_world(plan))
-    rows = pd.concat(c.to_pandas() for name, c in chunks if name == "saas_unified_alerts")
+    rows = pd.concat(plain(c).to_pandas() for name, c in chunks if name == "saas_unified_alerts")
     young = rows[rows.created_at > END - pd.Timedelta(hours=12)]
     assert len(young) > 10
     for column in ("last_occurred_at", "acknowledged_at", "resolved_at", "updated_at"):
