@@ -1,0 +1,98 @@
+"""A company that runs some of the databases: everything works, and no other database is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from harness import clean_environment
+
+from orchestration import database
+from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
+from orchestration.sampledata.generate import generate
+from orchestration.sampledata.load import load
+from orchestration.schema.deploy import deploy
+from orchestration.schema.doctor import examine, render
+from orchestration.schema.inspect import read_databases
+from orchestration.settings import DATABASES, Settings, load_settings
+from orchestration.validation import validate
+
+AS_OF = datetime(2026, 6, 30, 23, 59, 59)
+OURS = {"warehouse_staging", "warehouse", "warehouse_audit"}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wework tables of the demo scale."""
+    folder = tmp_path_factory.mktemp("sample")
+    settings = replace(load_settings({"WAREHOUSE_LOCAL_DIR": str(folder)}), as_of=AS_OF)
+    generate(settings, "demo", 1, AS_OF.date(), folder / "demo", domains=["wework"])
+    return folder / "demo"
+
+
+def _build(
+    settings: Settings, select: str | None = None, variables: Mapping[str, Any] | None = None
+) -> None:
+    """`dbt build`; every node and test must succeed, and something must be built."""
+    arguments = dbt_arguments(
+        ["build", "--quiet"],
+        target=settings.target,
+        target_path=target_path(settings),
+        select=select,
+        variables=variables,
+    )
+    with clean_environment():
+        result = summarise(run_dbt(settings, arguments, lambda _: None).results, 0.0)
+    assert (result.failures, result.warnings) == ((), ())
+    assert result.built["model"] and result.tests_passed
+
+
+def _databases(settings: Settings) -> set[str]:
+    with database.connect(settings) as connection:
+        return set(read_databases(connection, settings.database_prefix)) & {
+            *DATABASES.values(),
+            *OURS,
+        }
+
+
+def _rows(settings: Settings, relation: str) -> int:
+    name = database.database_name(settings, relation)
+    with database.connect(settings) as connection:
+        return connection.scalar(sa.text(f"select count(*) from {name}"))
+
+
+def test_one_domain_alone(module_engine_settings: Settings, sample: Path) -> None:
+    settings = replace(module_engine_settings, as_of=AS_OF, domains=("wework",))
+    deploy(settings, progress=lambda _: None)
+    load(settings, sample)
+    _build(settings)
+    assert _databases(settings) == OURS | {"wework_platform"}
+    assert _rows(settings, "wework_platform.wework_tenant_usage") > 1000
+    assert _rows(settings, "warehouse_staging.stg_core__tenants") == 0
+
+    findings = examine(settings)
+    assert not [f for f in findings if f.level == "problem"], render(findings)
+    report = validate(settings)
+    assert report.success and report.without_suite == (), report.summary()
+
+
+def test_the_variable_does_what_the_environment_does(module_engine_settings: Settings) -> None:
+    settings = replace(module_engine_settings, as_of=AS_OF)
+    _build(settings, "stg_core__users wework_account_daily", {"domains": ["wework"]})
+    assert _databases(settings) == OURS | {"wework_platform"}
+    assert _rows(settings, "warehouse_staging.stg_core__users") == 0
+
+
+def test_the_marts_of_a_domain_that_is_off_are_empty(engine_settings: Settings) -> None:
+    """Even what dbt would build in the missing database, so that whatever joins it still builds."""
+    settings = replace(engine_settings, as_of=AS_OF, domains=("core",))
+    deploy(settings, progress=lambda _: None)
+    _build(settings, "wework")
+    assert _databases(settings) == OURS | {"saas_unified_core"}
+    for name in ("wework_tenant_usage", "v_wework_account_overview", "fct_messages"):
+        assert _rows(settings, f"warehouse.{name}") == 0
