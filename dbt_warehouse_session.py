@@ -14,7 +14,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,27 +132,34 @@ def _initialize_cursor(
     return original(environment, creds, cursor, *args, **kwargs)
 
 
-def domain_nodes(nodes: Iterable[Any], domain: str) -> set[str]:
+def domain_nodes(nodes: Sequence[Any], domain: str) -> set[str]:
     """Ids of a domain's nodes, and of the seeds and other domains' staging views that these or
     their tests read: a domain can be built where nothing else was built yet.
     """
-    nodes = list(nodes)
+    parents = {node.unique_id: set(node.depends_on_nodes) for node in nodes}
     folders = {node.unique_id: node.fqn[1:3] for node in nodes}
+    # The tests in a domain's YAML are in its folder too.
     own = {key for key, folder in folders.items() if folder[1:] == [domain]}
-    readers = [
-        node
-        for node in nodes
-        if node.unique_id in own
-        or (node.resource_type == "test" and own & set(node.depends_on.nodes))
-    ]
-    read = {key for node in readers for key in node.depends_on.nodes}
-    base = {key for key, folder in folders.items() if folder[:1] == ["staging"]}
-    return own | {key for key in read if key in base or key.startswith("seed.")}
+    base = {
+        key
+        for key, folder in folders.items()
+        if key.startswith("seed.") or (folder[:1] == ["staging"] and key.startswith("model."))
+    }
+    singular = {
+        key
+        for key, folder in folders.items()
+        if key.startswith("test.")
+        and len(folder) == 1
+        and parents[key] & own
+        and parents[key] <= own | base
+    }
+    read = {parent for key in own | singular for parent in parents[key]}
+    return own | singular | (read & base)
 
 
 def _select_by_name(method: Any, included_nodes: set[str], selector: str) -> Iterator[str]:
     if selector in DOMAINS:
-        chosen = domain_nodes(method.manifest.nodes.values(), selector)
+        chosen = domain_nodes(list(method.manifest.nodes.values()), selector)
         yield from sorted(chosen & included_nodes)
     else:
         yield from _by_qualified_name(method, included_nodes, selector)
