@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ SESSION = (
 # How long to wait for another process to let go of the DuckDB file, unless
 # WAREHOUSE_DUCKDB_WAIT_SECONDS says otherwise.
 DUCKDB_WAIT_SECONDS = 15.0
+LOCK_HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
 # No smaller file is a DuckDB database.
 DUCKDB_HEADER_BYTES = 12288
 # A file or folder that the user may not use, or that is something else than it should be.
@@ -92,6 +94,7 @@ def _open(settings: Settings, read_only: bool) -> sa.Connection:
     _check_duckdb_folder(settings.duckdb_path)
     deadline = time.monotonic() + duckdb_wait_seconds(settings)
     pause = 0.05
+    told = False
     while True:
         new = not settings.duckdb_path.exists()
         try:
@@ -101,6 +104,10 @@ def _open(settings: Settings, read_only: bool) -> sa.Connection:
                 _remove_stub(settings.duckdb_path)
             if not _is_held(str(error.orig)) or time.monotonic() + pause > deadline:
                 raise
+            if pause > 0.2 and not told:  # a moment is not worth a line
+                holder = _holder(str(error.orig))
+                print(f"waiting for {settings.duckdb_path}: {holder}", file=sys.stderr, flush=True)
+                told = True
         time.sleep(pause)
         pause = min(pause * 2, 1.0)
 
@@ -115,6 +122,12 @@ def duckdb_wait_seconds(settings: Settings) -> float:
         f"WAREHOUSE_DUCKDB_WAIT_SECONDS {text!r} is not a number of seconds.",
         fix="export WAREHOUSE_DUCKDB_WAIT_SECONDS=15, say.",
     )
+
+
+def _holder(message: str) -> str:
+    """Who holds the file, by DuckDB's own message: a program and its process."""
+    found = LOCK_HOLDER.search(message)
+    return f"{Path(found[1]).name}, process {found[2]}" if found else "not named"
 
 
 def _is_held(message: str) -> bool:
@@ -331,11 +344,10 @@ def _code_and_message(error: pymysql.MySQLError) -> tuple[int, str]:
 
 def _explain_duckdb(message: str, path: Path) -> WarehouseError | None:
     if "Could not set lock on file" in message:
-        holder = re.search(r"held in (.+?) \(PID (\d+)\)", message)
-        name = f"{Path(holder[1]).name}, process {holder[2]}" if holder else "not named"
+        holder = LOCK_HOLDER.search(message)
         stop = f" (`kill {holder[2]}`)" if holder else ""
         return WarehouseError(
-            f"Another process holds {path}: {name}.",
+            f"Another process holds {path}: {_holder(message)}.",
             fix=f"let it finish or stop it{stop}, then run the command again; "
             "WAREHOUSE_DUCKDB_WAIT_SECONDS says how long to wait for it.",
         )

@@ -360,14 +360,6 @@ def tables(file: Path) -> int:
 # --- two at once, and Ctrl-C -----------------------------------------------------------------
 
 
-def test_of_two_commands_at_once_one_waits(embedded_settings):
-    both = [start("warehouse", embedded_settings, "deploy", "-d", "wework") for _ in range(2)]
-    outcomes = [end(process) for process in both]
-    assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
-    assert sorted("nothing to do" in outcome.out for outcome in outcomes) == [False, True]
-    assert tables(embedded_settings.duckdb_path) == TABLES
-
-
 HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('up', flush=True); input()"
 
 
@@ -384,6 +376,20 @@ def holding(file: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.communicate("\n")
+
+
+def test_of_two_commands_at_once_one_waits(embedded_settings):
+    with holding(embedded_settings.duckdb_path) as third:
+        both = [start("warehouse", embedded_settings, "deploy", "-d", "wework") for _ in range(2)]
+        for process in both:  # both come to the file while a third has it
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            assert said.startswith(f"waiting for {embedded_settings.duckdb_path}: ")
+            assert said.endswith(f", process {third.pid}\n")
+    outcomes = [end(process) for process in both]
+    assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
+    assert sorted("nothing to do" in outcome.out for outcome in outcomes) == [False, True]
+    assert tables(embedded_settings.duckdb_path) == TABLES
 
 
 @pytest.mark.parametrize("command", ["deploy", "query 'select 1'", "validate -d wework"])
