@@ -38,7 +38,7 @@ BATCH = 1000
 def main() -> None:
     """Measure both ways once and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rows", type=int, default=300_000)
     rows = parser.parse_args().rows
     base = load_settings(target="mysql")
     folder = Path(tempfile.mkdtemp(prefix="load-speed-"))
