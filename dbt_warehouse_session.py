@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -116,10 +115,9 @@ def _open_duckdb(original: Any, environment: type, creds: Any, plugins: Any = No
         except duckdb.Error as error:
             from orchestration import database
 
-            patience = os.environ.get("WAREHOUSE_DUCKDB_WAIT_SECONDS")
-            deadline = started + float(patience or database.DUCKDB_WAIT_SECONDS)
+            here = replace(load_settings(target="embedded"), duckdb_path=Path(creds.path))
+            deadline = started + database.duckdb_wait_seconds(here)
             if "Could not set lock" not in str(error) or time.monotonic() + pause > deadline:
-                here = replace(load_settings(target="embedded"), duckdb_path=Path(creds.path))
                 raise FailedToConnectError(str(database.explain(error, here) or error)) from None
         time.sleep(pause)
         pause = min(pause * 2, 1.0)

@@ -80,6 +80,8 @@ def run_dbt(settings: Settings, arguments: Sequence[str], callback: Callable[[An
     outcome = dbtRunner(callbacks=[callback]).invoke(
         [*arguments, "--log-path", str(settings.local_dir / "logs")]
     )
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
     if outcome.exception is not None:
         raise WarehouseError(
             f"dbt stopped: {' '.join(str(outcome.exception).split())}",

@@ -46,10 +46,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestration.database import OLDEST_MYSQL
 from orchestration.errors import WarehouseError
 from orchestration.settings import Settings, development_mask_key, mysql_connection
 
-MINIMUM_VERSION = (8, 0)
 USER = "warehouse"
 ACCESS_DENIED = 1045
 SOCKET = "mysqld.sock"
@@ -169,6 +169,8 @@ def up(settings: Settings, *, port: int | None = None) -> ServerInfo:
         running = _running(places, port)
         if running:
             return running
+        if port is not None and not _port_free(port):  # before anything is fetched
+            raise _port_taken(port)
         program = _program(places, account)
         _initialise(program, places, account)
         return _start(program, places, account, port)
@@ -270,13 +272,13 @@ def _ping(**connect: Any) -> str:
 
 def _version_problem(text: str) -> str | None:
     """Why a server with this version text cannot be used, or None."""
-    found = re.search(r"(\d+)\.(\d+)(?:\.\d+)?\S*", text)
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)\S*", text)
     if not found:
         return f"of a version that cannot be told ({text.strip()[:80] or 'it does not run'})"
     if "mariadb" in text.lower():
         return f"MariaDB ({found.group()}), not MySQL: {WHY_NOT_MARIADB}"
-    if (int(found.group(1)), int(found.group(2))) < MINIMUM_VERSION:
-        return f"MySQL {found.group()}; the warehouse needs 8.0 or newer"
+    if tuple(int(number) for number in found.groups()) < OLDEST_MYSQL:
+        return f"MySQL {found.group()}; the warehouse needs {'.'.join(map(str, OLDEST_MYSQL))}"
     return None
 
 

@@ -413,7 +413,7 @@ def test_beside_mariadb_the_unpacked_server_is_used(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("8.0.11", None),
+        ("8.0.17", None),
         ("9.7.4-2 for Linux on x86_64 (Debian)", None),
         ("8.4.3-35 for Linux on x86_64 (Percona Server (GPL), Release 35)", None),
         ("5.7.44-log", "MySQL 5.7.44-log; the warehouse needs 8.0"),
