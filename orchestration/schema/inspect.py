@@ -430,7 +430,7 @@ def differences(
             found += changes
             if as_of and there.partitions and not any(c.remedy == "by hand" for c in changes):
                 found += _missing_partitions(there, as_of)
-    known = {(table.database, table.name) for table in record}
+    known = {(table.database, table.name) for table in record} | record.rebuilt
     found += [
         Difference(database, name, "extra table", "", "", "", "note")
         for database, name in sorted(deployed)

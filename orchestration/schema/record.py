@@ -122,6 +122,8 @@ class Record:
     """All tables, in deployment order: core first, parents before children within a domain."""
 
     tables: tuple[Table, ...]
+    # (database, name) of what dbt makes anew at every build: not deployed, and no stranger either.
+    rebuilt: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Table]:
@@ -146,7 +148,7 @@ class Record:
 
     def of_domains(self, domains: Sequence[str]) -> Record:
         """The part of the record that belongs to these domains."""
-        return Record(tuple(t for t in self.tables if t.domain in domains))
+        return Record(tuple(t for t in self.tables if t.domain in domains), self.rebuilt)
 
 
 def load_record(domains: Sequence[str] = DOMAINS, root: Path = PROJECT_ROOT) -> Record:
@@ -158,6 +160,7 @@ def load_record(domains: Sequence[str] = DOMAINS, root: Path = PROJECT_ROOT) -> 
 @lru_cache(maxsize=4)
 def _load(root: Path) -> Record:
     tables: list[Table] = []
+    rebuilt: set[tuple[str, str]] = set()
     for domain, database in DATABASES.items():
         found: list[Table] = []
         for file in sorted((root / "models" / "staging" / domain).glob("_*sources.yml")):
@@ -169,8 +172,10 @@ def _load(root: Path) -> Record:
             for entry in _read(file).get("models") or []:
                 if "primary_key" in (entry.get("meta") or {}):
                     found.append(_table(entry, domain, home, file, built_by_dbt=True))
+                else:
+                    rebuilt.add((home, entry["name"]))
         tables += _parents_first(found)
-    return Record(tuple(tables))
+    return Record(tuple(tables), frozenset(rebuilt))
 
 
 def _read(file: Path) -> dict[str, Any]:
