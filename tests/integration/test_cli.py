@@ -105,6 +105,8 @@ def start(command: str, settings: Settings, *arguments: str, **more: str) -> sub
     return subprocess.Popen(
         [BIN / command, *arguments], cwd=PROJECT_ROOT, env=variables_of(settings, **more),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell starts background jobs with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
