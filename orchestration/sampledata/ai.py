@@ -38,6 +38,7 @@ from orchestration.sampledata.random import (
     json_object,
     late,
     log_normal_int,
+    moments,
     nullable,
     nullify,
     numbers_as_text,
@@ -277,11 +278,6 @@ def _sum(group: Indexes, values: Indexes, groups: int) -> Indexes:
     return total
 
 
-def _moment(seconds: Indexes) -> pa.Array:
-    """Seconds as timestamps, negative ones as NULL."""
-    return nullable(np.maximum(seconds, 0).astype("datetime64[s]"), seconds >= 0)
-
-
 def _creators(platform: Platform, rows: Rows) -> pa.Array:
     users = platform.world.users
     rng = stream(platform.plan, f"{rows.table}/creators")
@@ -367,7 +363,7 @@ def _agents(platform: Platform, totals: Totals) -> Chunk:
             "avg_response_time": totals.mean_ms,
             "success_rate": totals.success,
             "satisfaction_score": np.where(used, rng.integers(300, 500, count), 0),
-            "last_used_at": _moment(totals.last_at),
+            "last_used_at": moments(totals.last_at),
             "created_at": rows.created_at,
             "created_by": _creators(platform, rows),
         },
@@ -471,7 +467,7 @@ def _platform_agents(platform: Platform) -> Chunk:
             "successful_requests": requests - failures,
             "failed_requests": failures,
             "avg_response_time": taken // np.maximum(requests, 1),
-            "last_request_at": _moment(last),
+            "last_request_at": moments(last),
             "quality_score": rng.integers(200, 500, count),
             "stability_score": rng.integers(200, 500, count),
             "created_at": _linked_since(platform, links, platform.platforms),
@@ -517,7 +513,7 @@ def _strategies(platform: Platform) -> Chunk:
             "successful_dispatches": own - failed,
             "failed_dispatches": failed,
             "avg_dispatch_time": log_normal_int(rng, count, 12_000, 0.4, 1000, 90_000),
-            "last_dispatch_at": _moment(last[agent]),
+            "last_dispatch_at": moments(last[agent]),
             "is_enabled": chance(rng, count, 0.93),
             "created_at": agents.created_at[agent],
         },

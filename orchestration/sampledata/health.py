@@ -35,6 +35,7 @@ from orchestration.sampledata.random import (
     json_object,
     late,
     log_normal_int,
+    moments,
     nullable,
     nullify,
     numbers_as_text,
@@ -209,11 +210,6 @@ def _last_by_owner(events: Events, owners: int) -> Indexes:
     return last
 
 
-def _moment(seconds: Indexes) -> pa.Array:
-    """Seconds as timestamps, negative ones as NULL."""
-    return nullable(np.maximum(seconds, 0).astype("datetime64[s]"), seconds >= 0)
-
-
 def _patients(clinic: Clinic) -> Chunk:
     rows = clinic.patients
     count, rng = len(rows), stream(clinic.plan, "health_patients")
@@ -275,8 +271,8 @@ def _patients(clinic: Clinic) -> Chunk:
             "data_sharing_consent": chance(rng, count, 0.7),
             "total_visits": visits,
             "total_records": np.bincount(clinic.records.owner, minlength=count),
-            "last_visit_at": _moment(last_visit),
-            "last_record_at": _moment(_last_by_owner(clinic.records, count)),
+            "last_visit_at": moments(last_visit),
+            "last_record_at": moments(_last_by_owner(clinic.records, count)),
             "created_at": rows.created_at,
             "created_by": clinic.world.users.ids(
                 clinic.world.users.pick(rng, rows.tenant, at=rows.created_at)
@@ -332,8 +328,8 @@ def _devices(clinic: Clinic) -> Chunk:
             ),
             "battery_level": nullable(rng.integers(0, 101, count), chance(rng, count, 0.8)),
             "signal_strength": nullable(rng.integers(-95, -30, count), chance(rng, count, 0.7)),
-            "last_online_at": _moment(last_seen),
-            "last_calibration_at": _moment(calibrated),
+            "last_online_at": moments(last_seen),
+            "last_calibration_at": moments(calibrated),
             "calibration_interval_days": choice_int(rng, count, (90, 180, 365)),
             "warranty_expires_at": nullable(
                 dates_of(plus_seconds(rows.created_at, 730 * DAY)), chance(rng, count, 0.8)
@@ -341,7 +337,7 @@ def _devices(clinic: Clinic) -> Chunk:
             "total_measurements": np.bincount(clinic.logs.owner[measured], minlength=count),
             "successful_measurements": np.bincount(clinic.logs.owner[good], minlength=count),
             "error_count": np.bincount(clinic.logs.owner[clinic.log_type == 2], minlength=count),
-            "last_measurement_at": _moment(last_measured),
+            "last_measurement_at": moments(last_measured),
             "location": nullify(
                 json_object(room=choice(rng, count, ("101", "202", "门诊"))),
                 chance(rng, count, 0.3),

@@ -376,6 +376,11 @@ def plus_seconds(times: Times, seconds: Indexes | int) -> Times:
     return times + np.asarray(seconds, dtype=np.int64).astype("timedelta64[s]")
 
 
+def moments(seconds: Indexes) -> pa.Array:
+    """Wall-clock seconds as timestamps; negative ones become NULL."""
+    return nullable(np.maximum(seconds, 0).astype("datetime64[s]"), seconds >= 0)
+
+
 def dates_of(times: Times) -> np.ndarray[Any, Any]:
     """The days of times, as datetime64[D]; conform turns them into dates."""
     return times.astype("datetime64[D]")

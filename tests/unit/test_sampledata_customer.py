@@ -21,6 +21,7 @@ from orchestration.sampledata.customer_people import (
 from orchestration.sampledata.generate import domain_frames
 from orchestration.sampledata.plan import make_plan
 from orchestration.schema.record import load_record
+from tests.frames import by_id, exact_frame, per
 
 PLAN = make_plan("demo", 7, "2026-06-30")
 OPS = {
@@ -37,35 +38,12 @@ def tables() -> dict[str, pa.Table]:
 
 @pytest.fixture(scope="module")
 def customer(tables: dict[str, pa.Table]) -> Frames:
-    return {name: frame(table) for name, table in tables.items()}
+    return {name: exact_frame(table) for name, table in tables.items()}
 
 
 @pytest.fixture(scope="module")
 def orders() -> pd.DataFrame:
-    return frame(domain_frames(PLAN, "business")["service_orders"])
-
-
-def frame(table: pa.Table) -> pd.DataFrame:
-    """As pandas: text for dictionaries, whole units of the last digit for decimals."""
-    columns = {}
-    for field in table.schema:
-        column = table[field.name]
-        if pa.types.is_dictionary(field.type):
-            column = column.cast(pa.string())
-        elif pa.types.is_decimal(field.type):
-            unit = pa.scalar(10**field.type.scale, pa.decimal128(4))
-            column = pa.compute.multiply(column, unit).cast(pa.int64())
-        columns[field.name] = column
-    return pa.table(columns).to_pandas()
-
-
-def by_id(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.set_index("id")
-
-
-def per(series: pd.Series, index: pd.Index) -> pd.Series:
-    """A grouped result with 0 for groups without rows."""
-    return series.reindex(index, fill_value=0)
+    return exact_frame(domain_frames(PLAN, "business")["service_orders"])
 
 
 def half_up(above: pd.Series, below: pd.Series) -> pd.Series:
@@ -87,7 +65,7 @@ def test_every_table_has_the_records_columns_and_keys(tables: dict[str, pa.Table
                 for value in found[column.name].unique().drop_null()[:500]:
                     json.loads(value.as_py())
         for key in (table.primary_key, *table.unique):
-            rows = frame(found.select(list(key))).dropna()
+            rows = exact_frame(found.select(list(key))).dropna()
             assert not rows.duplicated().any(), (table.name, key)
 
 
