@@ -31,10 +31,8 @@ from orchestration.manifest import dbt_executable
 from orchestration.sampledata.generate import generate
 from orchestration.sampledata.load import load
 from orchestration.schema.deploy import deploy
-from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings, load_settings
+from orchestration.settings import DOMAINS, PROJECT_ROOT, MySQLConnection, Settings, load_settings
 
-# The domains with sample data; the others are deployed too, and empty.
-LOADED = ("ai", "wework", "health", "business", "customer")
 SCALE = "demo"
 AS_OF = datetime(2026, 6, 30, 18, 30, 15)
 RELATIVE = 1e-9
@@ -84,7 +82,7 @@ def built(
     embedded = replace(load_settings(_own_environment(folder)), as_of=AS_OF)
     mysql = replace(_mysql_settings(mysql_server, folder), as_of=AS_OF)
     data = folder / "sample"
-    generate(embedded, SCALE, request.param, AS_OF.date(), data, domains=LOADED)
+    generate(embedded, SCALE, request.param, AS_OF.date(), data, domains=DOMAINS)
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(_build, settings, data) for settings in (embedded, mysql)]:
             done.result()
@@ -95,7 +93,7 @@ def built(
 def _build(settings: Settings, data: Path) -> None:
     """Deploy, load and build everything; AssertionError with what dbt says when it fails."""
     deploy(settings, oldest=_oldest(data), progress=lambda _: None)
-    load(settings, data, domains=LOADED)
+    load(settings, data, domains=DOMAINS)
     command = ["--quiet", "build", "--resource-type", "model", "--resource-type", "seed",
                "--resource-type", "snapshot"]  # fmt: skip
     arguments = dbt_arguments(command, target=settings.target, target_path=target_path(settings))
