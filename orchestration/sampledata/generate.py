@@ -30,8 +30,6 @@ from orchestration.sampledata.world import World, build_world
 from orchestration.schema.record import Table, load_record
 from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings
 
-# Business before customer: customers' order totals are made by the orders.
-ORDER = ("core", "business", "customer", "wework", "ai", "health")
 # Whose `prepare(plan, world)` has to run before a domain's `generate`, wanted itself or not.
 _CONTRIBUTORS = {"business": ("business",), "customer": ("business",)}
 MANIFEST = "manifest.json"
@@ -84,7 +82,7 @@ def generate(
     plan = make_plan(scale, seed, end_date or clock.today(settings))
     if not 0 <= dirt <= 0.5:
         raise WarehouseError(f"Dirt rate {dirt} makes no sense.", fix="give a share from 0 to 0.5.")
-    wanted = tuple(d for d in ORDER if d in (domains or settings.domains))
+    wanted = tuple(d for d in DOMAINS if d in (domains or settings.domains))
     directory = (directory or default_directory(settings, plan, dirt)).absolute()
     with _held(directory):
         manifest = _reusable(directory, _arguments(plan, dirt))
@@ -133,7 +131,7 @@ def domain_frames(plan: Plan, domain: str) -> dict[str, pa.Table]:
     return {name: pa.concat_tables(parts) for name, parts in chunks.items()}
 
 
-def prepared_world(plan: Plan, domains: Sequence[str] = ORDER) -> World:
+def prepared_world(plan: Plan, domains: Sequence[str] = DOMAINS) -> World:
     """The shared facts, with what the modules of other domains contribute to these `domains`."""
     world = build_world(plan)
     for contributor in dict.fromkeys(c for d in domains for c in _CONTRIBUTORS.get(d, ())):

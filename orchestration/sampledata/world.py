@@ -28,6 +28,7 @@ from orchestration.sampledata.random import (
     zipf_weights,
 )
 from orchestration.schema.record import load_record
+from orchestration.settings import DOMAINS
 
 _FAR = 2**34  # seconds; more than any wall clock here, so tenant and time fit one sortable number
 
@@ -215,7 +216,7 @@ def build_world(plan: Plan) -> World:
     leaves[-1], created[-1] = True, start - 200 * 86_400  # at least one, at any scale
     closed = np.where(leaves, start + rng.integers(10 * 86_400, end - start, count), end)
     uses = {"core": np.ones(count, dtype=bool)}
-    for domain in ("ai", "wework", "health", "business", "customer"):
+    for domain in (name for name in DOMAINS if name != "core"):
         uses[domain] = hash_share(plan, f"uses/{domain}", np.arange(count)) < 0.85
         uses[domain][0] = True
     uses["customer"] |= uses["business"]  # orders need customers

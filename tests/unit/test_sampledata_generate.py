@@ -15,9 +15,9 @@ import pytest
 
 from orchestration.errors import WarehouseError
 from orchestration.sampledata.conform import arrow_type, stored
-from orchestration.sampledata.generate import ORDER, generate, read_manifest
+from orchestration.sampledata.generate import generate, read_manifest
 from orchestration.schema.record import load_record
-from orchestration.settings import PROJECT_ROOT, load_settings
+from orchestration.settings import DOMAINS, PROJECT_ROOT, load_settings
 
 END = "2026-06-30"
 
@@ -96,7 +96,7 @@ def test_nothing_is_written_after_the_end(dataset):
 
 def test_same_arguments_same_bytes(settings, dataset, tmp_path):
     again = generate(settings, "demo", 1, END, tmp_path / "again")
-    assert again.written == ORDER
+    assert again.written == DOMAINS
     assert hashes(again.directory) == hashes(dataset.directory)
 
 
@@ -115,6 +115,20 @@ def test_another_seed_or_day_gives_other_bytes(settings, wework, tmp_path):
         other = generate(settings, "demo", seed, end, tmp_path / str(number), ["wework"])
         theirs = hashes(other.directory)
         assert all(theirs[name] != ours[name] for name in ours)
+
+
+def test_another_process_writes_the_same_bytes(wework, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from orchestration.settings import load_settings; "
+        "from orchestration.sampledata.generate import generate; "
+        f"generate(load_settings({{}}), 'demo', 1, '{END}', Path(sys.argv[1]), ['wework'])"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "d")],
+        cwd=PROJECT_ROOT, env=environment, check=True,
+    )  # fmt: skip
+    assert hashes(tmp_path / "d") == hashes(wework.directory)
 
 
 def test_again_is_a_no_op_and_a_damaged_file_is_made_anew(settings, tmp_path):
