@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from orchestration import clock, database
 from orchestration.errors import WarehouseError
@@ -42,12 +42,6 @@ from orchestration.settings import Settings
 LARGE_ROWS = 100_000
 # A file's worth of rows: small enough for the disk, large enough to keep the server busy.
 SLICE_ROWS = 400_000
-# Indexes sorted in memory, by several threads: the serial part falls to a fifth of the default's.
-_INDEX_SETTINGS = (
-    "innodb_ddl_buffer_size = 268435456",
-    "innodb_ddl_threads = 4",
-    "innodb_parallel_read_threads = 4",
-)
 _LOG = """
 create table if not exists {log} (
     table_name varchar(128) not null primary key,
@@ -167,9 +161,6 @@ def _alone(connection: sa.Connection, settings: Settings) -> Iterator[None]:
         )
     try:
         connection.exec_driver_sql("set foreign_key_checks = 0, unique_checks = 0")
-        for setting in _INDEX_SETTINGS:
-            with suppress(OperationalError):  # MySQL before 8.0.27 does not know them
-                connection.exec_driver_sql(f"set session {setting}")
         yield
     finally:
         connection.invalidate()  # closes the session, and with it lock, transaction and settings
