@@ -346,8 +346,11 @@ def test_the_steps_lead_to_a_table_and_a_domain(settings: Settings, copy: Copy) 
     for title, words in (("Add a table", TABLE), ("Add a domain", DOMAIN)):
         for command in commands(title, words):
             if command.startswith("dbt build"):  # with rows, so that there is something to test
-                for more in ("generate", "load"):
-                    copy.run(settings, f"warehouse {more} --domain {words['domain']}")
+                make, fill = (
+                    f"warehouse {c} --domain {words['domain']}" for c in ("generate", "load")
+                )
+                for more in (fill,) if make in said else (make, fill):
+                    copy.run(settings, more)
             said[command] = copy.run(settings, command)
     dry = said["warehouse deploy --dry-run"]
     assert "wework_login_tickets" in dry and "training_platform" in dry
