@@ -314,10 +314,10 @@ def make_macro_project(folder: Path, queries: Mapping[str, str]) -> Path:
     """A throw-away dbt project with this project's macros and one table model a query."""
     (folder / "models").mkdir(parents=True)
     (folder / "macros").symlink_to(PROJECT_ROOT / "macros")
-    (folder / "dbt_project.yml").write_text(
-        "name: saas_warehouse\nversion: 0.1.0\nconfig-version: 2\nprofile: saas_warehouse\n"
-        "vars: {lookback_days: 3}\nmodels: {+materialized: table}\n"
-    )
+    ours = read_yaml(PROJECT_ROOT / "dbt_project.yml")
+    project = {name: ours[name] for name in ("name", "config-version", "profile", "flags", "vars")}
+    project["models"] = {"+materialized": "table"}
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump(project), encoding="utf-8")
     for name, query in queries.items():
         (folder / "models" / f"{name}.sql").write_text(query, encoding="utf-8")
     return folder
