@@ -5,14 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
 import pytest
 import sqlalchemy as sa
+import warehouses
+from oracles.base import Raw, SampleTables
+from warehouses import Demo
 
 from orchestration import database
 from orchestration.errors import WarehouseError
+from orchestration.sampledata.generate import generate
 from orchestration.settings import (
     PROJECT_ROOT,
     MySQLConnection,
@@ -138,3 +144,30 @@ def module_engine_settings(
     if request.param == "mysql":
         return request.getfixturevalue("module_mysql_settings")
     return load_settings(_own_environment(tmp_path_factory.mktemp("embedded")))
+
+
+SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))]
+
+
+@pytest.fixture(scope="session", params=SEEDS)
+def demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Demo]:
+    """The demo data of a seed on both engines, for tests that only read; built side by side."""
+    folder = tmp_path_factory.mktemp("demo")
+    base = {"as_of": warehouses.AS_OF, "domains": warehouses.demo_domains()}
+    engines = {"embedded": replace(load_settings(_own_environment(folder)), **base)}
+    if os.environ.get("WAREHOUSE_TEST_ENGINES") != "embedded":
+        server = request.getfixturevalue("mysql_server")
+        engines["mysql"] = replace(_mysql_settings(server, folder), **base)
+    sample = folder / "sample"
+    today = warehouses.AS_OF.date()
+    generate(engines["embedded"], warehouses.SCALE, request.param, today, sample, base["domains"])
+    with ThreadPoolExecutor(2) as pool:
+        building = {
+            name: pool.submit(warehouses.build, settings, sample)
+            for name, settings in engines.items()
+        }
+        yield Demo(sample, Raw(SampleTables(sample), warehouses.AS_OF), building)
+    if "mysql" in engines:
+        drop_databases(engines["mysql"])

@@ -8,35 +8,22 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow.parquet as pq
-import pymysql
 import pytest
-from conftest import _mysql_settings, _own_environment, drop_databases
+import warehouses
+from warehouses import ENGINES, Content, Demo
 
-from orchestration import database
-from orchestration.dbt_project import dbt_arguments, target_path
-from orchestration.manifest import dbt_executable
-from orchestration.sampledata.generate import generate
-from orchestration.sampledata.load import load
-from orchestration.schema.deploy import deploy
-from orchestration.settings import DOMAINS, PROJECT_ROOT, MySQLConnection, Settings, load_settings
+from orchestration.dbt_project import target_path
+from orchestration.settings import Settings
 
-SCALE = "demo"
-AS_OF = datetime(2026, 6, 30, 18, 30, 15)
 RELATIVE = 1e-9
-MYSQL_FLOATS = (pymysql.constants.FIELD_TYPE.FLOAT, pymysql.constants.FIELD_TYPE.DOUBLE)
 
 Row = tuple[Any, ...]
 
@@ -50,69 +37,6 @@ class Relation:
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Content:
-    """All of a relation; the kinds are DuckDB's types, and 'float' or '' on MySQL."""
-
-    columns: tuple[str, ...]
-    kinds: tuple[str, ...]
-    rows: list[Row]
-
-
-@dataclass(frozen=True)
-class Built:
-    """Both engines after the same build."""
-
-    embedded: Settings
-    mysql: Settings
-
-
-@pytest.fixture(
-    scope="module", params=[1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))]
-)
-def built(
-    request: pytest.FixtureRequest,
-    mysql_server: MySQLConnection,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Built]:
-    """The same sample data on both engines, built side by side in processes of their own."""
-    folder = tmp_path_factory.mktemp("parity")
-    embedded = replace(load_settings(_own_environment(folder)), as_of=AS_OF)
-    mysql = replace(_mysql_settings(mysql_server, folder), as_of=AS_OF)
-    data = folder / "sample"
-    generate(embedded, SCALE, request.param, AS_OF.date(), data, domains=DOMAINS)
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(_build, settings, data) for settings in (embedded, mysql)]:
-            done.result()
-    yield Built(embedded, mysql)
-    drop_databases(mysql)
-
-
-def _build(settings: Settings, data: Path) -> None:
-    """Deploy, load and build everything; AssertionError with what dbt says when it fails."""
-    deploy(settings, oldest=_oldest(data), progress=lambda _: None)
-    load(settings, data, domains=DOMAINS)
-    command = ["--quiet", "build", "--resource-type", "model", "--resource-type", "seed",
-               "--resource-type", "snapshot"]  # fmt: skip
-    arguments = dbt_arguments(command, target=settings.target, target_path=target_path(settings))
-    run = subprocess.run(
-        [dbt_executable(), *arguments, "--log-path", str(settings.local_dir / "logs")],
-        cwd=PROJECT_ROOT,
-        env=settings.child_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-def _oldest(data: Path) -> date:
-    """The month of the oldest message, so that partitions reach back to it."""
-    file = data / "wework_platform" / "wework_message_records.parquet"
-    column = pq.read_table(file, columns=["created_at"]).column(0)
-    return min(column.to_pylist()).date()
 
 
 def relations(settings: Settings) -> list[Relation]:
@@ -129,28 +53,37 @@ def relations(settings: Settings) -> list[Relation]:
     )
 
 
-def test_both_engines_build_the_same_relations(built: Built) -> None:
-    names = relations(built.embedded)
-    assert names == relations(built.mysql)
+def test_both_engines_build_the_same_relations(demo: Demo) -> None:
+    names = relations(demo.on("embedded"))
+    assert names == relations(demo.on("mysql"))
     assert len(names) > 90
 
 
-def test_every_value_is_the_same(built: Built) -> None:
+def test_every_value_is_the_same(demo: Demo) -> None:
     found, rows = [], 0
-    with (
-        duckdb.connect(str(built.embedded.duckdb_path), read_only=True) as left,
-        _connect(built.mysql) as right,
-    ):
-        for relation in relations(built.embedded):
-            one = read_duckdb(left, relation)
-            other = read_mysql(right, relation, built.mysql.database_prefix)
-            rows += len(one.rows)
-            if difference := compare(one, other):
-                found.append(f"{relation}: {difference}")
-            if relation.database != "warehouse_staging" and not one.rows:
-                found.append(f"{relation}: no rows, so nothing was compared")
+    for relation in relations(demo.on("embedded")):
+        one = demo.content("embedded", relation.database, relation.name)
+        other = demo.content("mysql", relation.database, relation.name)
+        rows += len(one.rows)
+        if difference := compare(one, other):
+            found.append(f"{relation}: {difference}")
+        if relation.database != "warehouse_staging" and not one.rows:
+            found.append(f"{relation}: no rows, so nothing was compared")
     assert not found, "\n".join(found)
     assert rows > 100_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_building_again_changes_nothing(demo: Demo, engine: str) -> None:
+    """The whole build a second time, with every data test: each relation holds the same rows."""
+    settings = demo.on(engine)
+    marts = [r for r in relations(settings) if r.database != "warehouse_staging"]
+    before = {r: Counter(demo.content(engine, r.database, r.name).rows) for r in marts}
+    warehouses.build_again(settings)
+    changed = [
+        str(r) for r in marts if before[r] != Counter(demo.content(engine, r.database, r.name).rows)
+    ]
+    assert changed == []
 
 
 A = {"id": "a", "amount": Decimal("1.50"), "rate": 0.1, "is_open": True, "payload": '{"a": 1.0}',
@@ -187,37 +120,6 @@ def test_a_difference_is_seen(changes: dict[str, Any], said: str) -> None:
     assert compare(left, replace(right, columns=tuple(reversed(A)))).startswith(
         "columns id, amount"
     )
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
-def _connect(settings: Settings) -> pymysql.Connection:
-    server = settings.mysql
-    return pymysql.connect(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        password=server.password,
-        charset="utf8mb4",
-        init_command=database.SESSION,
-    )
-
-
-def read_duckdb(connection: duckdb.DuckDBPyConnection, relation: Relation) -> Content:
-    """A relation's columns, types and rows from the DuckDB file."""
-    cursor = connection.execute(f'select * from "{relation.database}"."{relation.name}"')
-    columns, kinds = zip(*((c[0], str(c[1]).lower()) for c in cursor.description), strict=True)
-    return Content(columns, kinds, cursor.fetchall())
-
-
-def read_mysql(connection: pymysql.Connection, relation: Relation, prefix: str) -> Content:
-    """A relation's columns, types and rows from the server."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"select * from `{prefix}{relation.database}`.`{relation.name}`")
-        columns = tuple(c[0] for c in cursor.description)
-        kinds = tuple("float" if c[1] in MYSQL_FLOATS else "" for c in cursor.description)
-        return Content(columns, kinds, list(cursor.fetchall()))
 
 
 # --- comparing -----------------------------------------------------------------------------------

@@ -7,8 +7,7 @@ counted from the messages themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -16,38 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-Row = dict[str, Any]
-Keyed = dict[tuple[Any, ...], Row]
-DAY = timedelta(days=1)
+from oracles.base import DAY, Keyed, Raw, Row, half_up, ratio
+
 SUCCESS = ("sent", "delivered", "read")
-
-
-@dataclass(frozen=True, eq=False)
-class Raw:
-    """The raw tables and the clock. Frames hold objects: None for NULL, Decimal, datetime."""
-
-    tables: Mapping[str, pd.DataFrame]
-    as_of: datetime
-
-    @property
-    def today(self) -> date:
-        """as_of's day."""
-        return self.as_of.date()
-
-    def rows(self, table: str) -> list[Row]:
-        """The rows of a table."""
-        return self.tables[table].to_dict("records")
-
-
-def half_up(value: Fraction, scale: int) -> Decimal:
-    """An exact value (not negative) rounded half up to `scale` decimals."""
-    units = (2 * value.numerator * 10**scale + value.denominator) // (2 * value.denominator)
-    return Decimal(units).scaleb(-scale)
-
-
-def ratio(numerator: int, denominator: int, scale: int) -> Decimal | None:
-    """The quotient rounded once, None over nothing."""
-    return half_up(Fraction(numerator, denominator), scale) if denominator else None
 
 
 # --- states ------------------------------------------------------------------------------------
@@ -286,7 +256,7 @@ def account_health(raw: Raw) -> Keyed:
         success = account["message_success_rate"] if has_sent else None
         uptime = account["uptime_percentage"] if histories.of(account) else None
         seen = account["last_heartbeat_time"]
-        minutes = None if seen is None else int((raw.as_of - seen).total_seconds() // 60)
+        minutes = None if seen is None else int((raw.as_of - seen).total_seconds() / 60)
         lost = [
             max(Decimal(0), Decimal("0.4") * (90 - success)) if success is not None else Decimal(0),
             max(Decimal(0), Decimal("0.3") * (95 - uptime)) if uptime is not None else Decimal(0),
