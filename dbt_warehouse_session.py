@@ -4,6 +4,7 @@ dbt 1.7 imports each top-level module named `dbt_…` when it starts; this one w
 are opened. MySQL: business time zone, short lock waits, and a server that is really MySQL 8 or
 later. DuckDB: a sentence instead of a traceback when another process holds the file. Both: the
 masking key's pads as session variables, so that no SQL, compiled or logged, ever holds the key.
+MySQL again: a view that loses a deadlock over the server's dictionary is created once more.
 And `dbt build -s wework`: a domain's name selects its models in every layer.
 """
 
@@ -21,7 +22,7 @@ from typing import Any
 import dbt.adapters.duckdb.environments as duckdb_environments
 import duckdb
 from dbt.adapters.mysql.connections import MySQLConnectionManager
-from dbt.exceptions import FailedToConnectError
+from dbt.exceptions import DbtDatabaseError, FailedToConnectError
 from dbt.graph.selector_methods import QualifiedNameSelectorMethod
 
 from orchestration.errors import WarehouseError
@@ -31,6 +32,9 @@ plugins: list[type] = []
 
 MASK_VARIABLES = ("warehouse_mask_inner", "warehouse_mask_outer")
 _HMAC_BLOCK_BYTES = 64
+# Two threads that create views can meet in the server's own dictionary; one of them is told 1213.
+DEADLOCK = "1213 (40001)"
+VIEW_ATTEMPTS = 5
 _KEY_LOCK = threading.Lock()
 
 
@@ -99,6 +103,18 @@ def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
         connection.handle, connection.state = None, "fail"
         raise FailedToConnectError(str(error)) from None
     return opened
+
+
+def add_mysql_query(original: Any, manager: Any, sql: str, *args: Any, **kwargs: Any) -> Any:
+    """As dbt does it; only a view, which is a transaction of its own, is tried again."""
+    for attempt in range(1, VIEW_ATTEMPTS):
+        try:
+            return original(manager, sql, *args, **kwargs)
+        except DbtDatabaseError as error:
+            if DEADLOCK not in str(error) or "create or replace" not in sql.lower():
+                raise
+            time.sleep(0.1 * attempt)
+    return original(manager, sql, *args, **kwargs)
 
 
 def _open_duckdb(original: Any, environment: type, creds: Any, plugins: Any = None) -> Any:
@@ -177,5 +193,9 @@ _wrap(MySQLConnectionManager, "open", _open_mysql)
 _wrap(duckdb_environments.Environment, "initialize_db", _open_duckdb)
 _wrap(duckdb_environments.Environment, "initialize_cursor", _initialize_cursor)
 
+_mysql_add_query = MySQLConnectionManager.add_query
+MySQLConnectionManager.add_query = functools.wraps(_mysql_add_query)(
+    lambda manager, *args, **kwargs: add_mysql_query(_mysql_add_query, manager, *args, **kwargs)
+)
 _by_qualified_name = QualifiedNameSelectorMethod.search
 QualifiedNameSelectorMethod.search = _select_by_name

@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import pymysql
 import pytest
+from dbt.exceptions import DbtDatabaseError
 from harness import clean_environment
 
-from dbt_warehouse_session import prepare_mysql_session, session_pads
+from dbt_warehouse_session import add_mysql_query, prepare_mysql_session, session_pads
 from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings
 
 
@@ -119,3 +120,29 @@ def test_a_missing_folder_is_named(embedded_settings: Settings, tmp_path: Path) 
     }
     shown = _show(environment, "embedded", tmp_path, "select 1 as a")
     assert "There is no folder" in shown and "warehouse deploy" in shown
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "asked"),
+    [
+        ("create or replace sql security invoker view v as select 1", "1213 (40001): Dead", 3),
+        ("create or replace view v as select 1", "1146 (42S02): no such table", 1),
+        ("insert into t select 1", "1213 (40001): Deadlock found", 1),
+    ],
+)
+def test_only_a_view_that_met_a_deadlock_is_tried_again(sql: str, message: str, asked: int) -> None:
+    """Anything else may have lost the transaction that it was part of."""
+    calls = []
+
+    def add_query(manager: object, statement: str) -> str:
+        calls.append(statement)
+        if len(calls) < 3:
+            raise DbtDatabaseError(message)
+        return "done"
+
+    if asked == 3:
+        assert add_mysql_query(add_query, None, sql) == "done"
+    else:
+        with pytest.raises(DbtDatabaseError):
+            add_mysql_query(add_query, None, sql)
+    assert calls == [sql] * asked
