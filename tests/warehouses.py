@@ -196,6 +196,11 @@ def build_again(settings: Settings) -> None:
     _dbt(settings, "build")
 
 
+def refresh(settings: Settings) -> None:
+    """`dbt run --full-refresh` of everything."""
+    _dbt(settings, "run", "--full-refresh")
+
+
 def _dbt(settings: Settings, *command: str) -> None:
     arguments = dbt_arguments(
         ["--quiet", *command], target=settings.target, target_path=target_path(settings)

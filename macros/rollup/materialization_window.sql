@@ -8,7 +8,9 @@
             stamped         true: created_at and updated_at are kept here, not by the model; they move
                             only for rows whose other columns changed. Needs `grain`.
             grain           columns that identify a row, for `stamped`; never NULL.
-    A failure anywhere leaves the old rows: on MySQL no statement here commits by itself. -#}
+    A failure anywhere leaves the old rows: on MySQL no statement here commits by itself.
+    --full-refresh fills a twin with the same keys, partitions and foreign keys and swaps the two, unless
+    days would be lost that the sources no longer hold. -#}
 {% materialization window, default %}
     {%- set target_relation = this.incorporate(type='table') -%}
 
@@ -19,7 +21,10 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- set columns = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | list -%}
+    {%- set stored = adapter.get_columns_in_relation(target_relation) -%}
+    {%- set columns = stored | map(attribute='name') | list -%}
+    {%- set is_stamped = config.get('stamped', false) -%}
+    {%- set figures = columns | reject('in', ['created_at', 'updated_at'] if is_stamped else []) | list -%}
     {%- set window_column = config.get('window_column') -%}
     {%- set in_window -%}
         {%- if window_column -%}
@@ -27,21 +32,32 @@
                 and {{ window_column }} < {{ window_end() }}
         {%- endif -%}
     {%- endset -%}
+    {% do require_same_columns(target_relation, sql, figures) %}
 
-    {% if config.get('stamped', false) %}
-        {% do replace_stamped_rows(target_relation, sql, columns, in_window, config.require('grain')) %}
+    {% if flags.FULL_REFRESH and not var('start_date', none) %}
+        {%- set twin = make_intermediate_relation(target_relation) -%}
+        {% do make_twin(target_relation, twin) %}
+        {% if is_stamped %}
+            {% do put_new_rows_aside(target_relation, sql, figures) %}
+            {% call statement('main') -%}
+                insert into {{ twin }} ({{ quoted_columns(figures) }}, created_at, updated_at)
+                {{ stamped_rows(target_relation, figures, config.require('grain')) }}
+            {%- endcall %}
+        {% else %}
+            {% call statement('main') %}{{ insert_rows(twin, sql, columns) }}{% endcall %}
+        {% endif %}
+        {% if window_column %}
+            {% do refuse_lost_history(target_relation, twin, stored, window_column) %}
+        {% endif %}
+        {% do swap_twin(target_relation, twin) %}
+    {% elif is_stamped %}
+        {% do replace_stamped_rows(target_relation, sql, columns, figures, in_window, config.require('grain')) %}
     {% else %}
         {% call statement('delete_window') -%}
             delete from {{ target_relation }}
             {{ in_window }}
         {%- endcall %}
-        {% call statement('main') -%}
-            insert into {{ target_relation }} ({{ quoted_columns(columns) }})
-            select {{ quoted_columns(columns) }}
-            from (
-                {{ sql }}
-            ) as model_rows
-        {%- endcall %}
+        {% call statement('main') %}{{ insert_rows(target_relation, sql, columns) }}{% endcall %}
     {% endif %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -76,34 +92,28 @@
 {% endmacro %}
 
 
-{#- Replace the window's rows and keep their stamps: created_at is the first build's, updated_at that
-    of the last build which changed another column. Old and new rows are put aside in the target's
-    own types, so that what is compared is what is stored. -#}
-{% macro replace_stamped_rows(target_relation, sql, columns, in_window, grain) %}
-    {%- set figures = columns | reject('in', ['created_at', 'updated_at']) | list -%}
-    {%- set old_name, new_name = this.identifier ~ '__old', this.identifier ~ '__new' -%}
+{% macro insert_rows(relation, sql, columns) -%}
+    insert into {{ relation }} ({{ quoted_columns(columns) }})
+    select {{ quoted_columns(columns) }}
+    from (
+        {{ sql }}
+    ) as model_rows
+{%- endmacro %}
 
-    {% call statement('forget_old') %}{{ drop_temporary_table(old_name) }}{% endcall %}
-    {% call statement('forget_new') %}{{ drop_temporary_table(new_name) }}{% endcall %}
+
+{#- Replace the window's rows and keep their stamps. Old and new rows are put aside in the target's own
+    types, so that what is compared is what is stored. -#}
+{% macro replace_stamped_rows(target_relation, sql, columns, figures, in_window, grain) %}
+    {%- set old_rows = temporary_table(this.identifier ~ '__old') -%}
+
+    {% call statement('forget_old') %}{{ drop_temporary_table(this.identifier ~ '__old') }}{% endcall %}
     {% call statement('put_old_aside') -%}
-        create temporary table {{ temporary_table(old_name) }} as
+        create temporary table {{ old_rows }} as
         select {{ quoted_columns(columns) }}
         from {{ target_relation }}
         {{ in_window }}
     {%- endcall %}
-    {% call statement('shape_new') -%}
-        create temporary table {{ temporary_table(new_name) }} as
-        select {{ quoted_columns(figures) }}
-        from {{ target_relation }}
-        where 1 = 0
-    {%- endcall %}
-    {% call statement('put_new_aside') -%}
-        insert into {{ temporary_table(new_name) }} ({{ quoted_columns(figures) }})
-        select {{ quoted_columns(figures) }}
-        from (
-            {{ sql }}
-        ) as model_rows
-    {%- endcall %}
+    {% do put_new_rows_aside(target_relation, sql, figures) %}
 
     {% call statement('delete_window') -%}
         delete from {{ target_relation }}
@@ -111,27 +121,47 @@
     {%- endcall %}
     {% call statement('main') -%}
         insert into {{ target_relation }} ({{ quoted_columns(figures) }}, created_at, updated_at)
-        select
-            {%- for column in figures %}
-            new_rows.{{ adapter.quote(column) }},
-            {%- endfor %}
-            coalesce(old_rows.created_at, {{ as_of() }}) as created_at,
-            case
-                when {% for column in figures -%}
-                    {{ 'and ' if not loop.first -}}
-                    {{ is_same('new_rows.' ~ adapter.quote(column), 'old_rows.' ~ adapter.quote(column)) }}
-                {% endfor -%}
-                    then old_rows.updated_at
-                else {{ as_of() }}
-            end as updated_at
-        from {{ temporary_table(new_name) }} as new_rows
-        left join {{ temporary_table(old_name) }} as old_rows
-            on {% for column in grain %}{{ 'and ' if not loop.first }}old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+        {{ stamped_rows(old_rows, figures, grain) }}
     {%- endcall %}
 
-    {% call statement('drop_old_rows') %}{{ drop_temporary_table(old_name) }}{% endcall %}
-    {% call statement('drop_new_rows') %}{{ drop_temporary_table(new_name) }}{% endcall %}
+    {% call statement('drop_old_rows') %}{{ drop_temporary_table(this.identifier ~ '__old') }}{% endcall %}
+    {% call statement('drop_new_rows') %}{{ drop_temporary_table(this.identifier ~ '__new') }}{% endcall %}
 {% endmacro %}
+
+
+{% macro put_new_rows_aside(target_relation, sql, figures) %}
+    {%- set new_rows = temporary_table(this.identifier ~ '__new') -%}
+    {% call statement('forget_new') %}{{ drop_temporary_table(this.identifier ~ '__new') }}{% endcall %}
+    {% call statement('shape_new') -%}
+        create temporary table {{ new_rows }} as
+        select {{ quoted_columns(figures) }}
+        from {{ target_relation }}
+        where 1 = 0
+    {%- endcall %}
+    {% call statement('put_new_aside') %}{{ insert_rows(new_rows, sql, figures) }}{% endcall %}
+{% endmacro %}
+
+
+{#- The rows put aside with their stamps: created_at is the first build's, updated_at that of the last
+    build which changed another column. -#}
+{% macro stamped_rows(old_relation, figures, grain) -%}
+    select
+        {%- for column in figures %}
+        new_rows.{{ adapter.quote(column) }},
+        {%- endfor %}
+        coalesce(old_rows.created_at, {{ as_of() }}) as created_at,
+        case
+            when {% for column in figures -%}
+                {{ 'and ' if not loop.first -}}
+                {{ is_same('new_rows.' ~ adapter.quote(column), 'old_rows.' ~ adapter.quote(column)) }}
+            {% endfor -%}
+                then old_rows.updated_at
+            else {{ as_of() }}
+        end as updated_at
+    from {{ temporary_table(this.identifier ~ '__new') }} as new_rows
+    left join {{ old_relation }} as old_rows
+        on {% for column in grain %}{{ 'and ' if not loop.first }}old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+{%- endmacro %}
 
 
 {% macro quoted_columns(columns) -%}

@@ -1,0 +1,87 @@
+{#- Stop a full refresh that would lose what can no longer be computed: rows that vanish, or figures that
+    fall to nothing, on days from which a source with a retention policy holds no rows any more.
+    `--vars 'accept_lost_history: true'` lets it through. -#}
+{% macro refuse_lost_history(relation, twin, columns, window_column) %}
+    {%- set sources = retained_sources(model.unique_id, []) | unique(attribute='name') | list -%}
+    {% if sources and not var('accept_lost_history') %}
+        {%- set horizon = run_query(
+            'select greatest_day from (' ~ latest_of_first_days(sources) ~ ') as horizon'
+        ).rows[0][0] -%}
+        {%- set keys = model.meta.get('primary_key') -%}
+        {%- set lost = run_query(lost_rows(relation, twin, columns, keys, window_column, horizon)).rows[0] -%}
+        {% if lost[0] %}
+            {% call statement('drop_twin', auto_begin=False) %}drop table if exists {{ twin }}{% endcall %}
+            {% do exceptions.raise_compiler_error(
+                'a full refresh of ' ~ relation ~ ' would lose rows or figures of ' ~ lost[0]
+                ~ ' rows between ' ~ lost[1] ~ ' and ' ~ lost[2]
+                ~ ': its sources (' ~ sources | map(attribute='name') | join(', ')
+                ~ ') do not reach back before ' ~ horizon ~ ' any more. Nothing was changed. Rebuild the days'
+                ~ " that they hold (--vars '{start_date: " ~ horizon ~ "}' without --full-refresh), restore"
+                ~ " the months, or accept the loss: --vars '{accept_lost_history: true}'."
+            ) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Relations that a node reads, itself or through views and tables that are made anew, and whose old rows
+    retention takes away: [{name, relation, column}]. Window tables keep their own history. -#}
+{% macro retained_sources(unique_id, found) %}
+    {% for parent in graph.nodes[unique_id].depends_on.nodes %}
+        {% if parent in graph.sources %}
+            {%- set source_node = graph.sources[parent] -%}
+            {%- set moment = source_node.meta.get('partition_by_month') or 'created_at' -%}
+            {% if source_node.meta.get('retention') and source_node.source_name in enabled_domains() %}
+                {% do found.append(
+                    {'name': source_node.name, 'relation': source_node.relation_name, 'column': moment}
+                ) %}
+            {% endif %}
+        {% elif parent in graph.nodes and graph.nodes[parent].config.materialized != 'window' %}
+            {% do retained_sources(parent, found) %}
+        {% elif parent in graph.nodes and graph.nodes[parent].meta.get('retention') %}
+            {%- set node = graph.nodes[parent] -%}
+            {% do found.append(
+                {'name': node.name, 'relation': node.relation_name, 'column': node.config.window_column}
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#- The first day that all of the relations still hold; an empty one holds none. -#}
+{% macro latest_of_first_days(sources) -%}
+    select max(first_day) as greatest_day
+    from (
+        {%- for source in sources %}
+        select coalesce(cast(min({{ source.column }}) as date), {{ add_days(as_of_date(), 1) }}) as first_day
+        from {{ source.relation }}
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    ) as first_days
+{%- endmacro %}
+
+
+{#- How many old rows before the horizon the twin lacks or shows with nothing where a figure was. -#}
+{% macro lost_rows(relation, twin, columns, keys, window_column, horizon) -%}
+    {%- set figures = [] -%}
+    {% for column in columns if column.name not in keys and modules.re.match(
+        '(?i)(small|big|huge)?int|integer|decimal|numeric|double|float', column.dtype
+    ) -%}
+        {%- do figures.append(adapter.quote(column.name)) -%}
+    {%- endfor -%}
+    select
+        count(*) as row_count,
+        min(cast(old_rows.{{ window_column }} as date)) as first_day,
+        max(cast(old_rows.{{ window_column }} as date)) as last_day
+    from {{ relation }} as old_rows
+    left join {{ twin }} as new_rows
+        on {% for key in keys %}{{ 'and ' if not loop.first }}new_rows.{{ key }} = old_rows.{{ key }} {% endfor %}
+    where old_rows.{{ window_column }} < date '{{ horizon }}'
+        and (
+            new_rows.{{ keys[0] }} is null
+            {%- for figure in figures %}
+            or (coalesce(old_rows.{{ figure }}, 0) <> 0 and coalesce(new_rows.{{ figure }}, 0) = 0)
+            {%- endfor %}
+        )
+{%- endmacro %}

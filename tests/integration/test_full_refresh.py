@@ -1,0 +1,180 @@
+"""`dbt --full-refresh`: the same rows and table, readers see no gap, and no history is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+
+import pymysql
+import pytest
+import warehouses
+from warehouses import ENGINES, Demo
+from window_warehouse import WindowWarehouse
+
+from orchestration import database
+from orchestration.schema.inspect import DeployedTable, read_databases, read_deployed
+from orchestration.schema.record import load_record
+from orchestration.settings import Settings
+
+USAGE = "wework_tenant_usage"
+DAILY = "wework_account_daily"
+FIRST_BUILD = datetime(2026, 6, 30, 12)
+SINCE = date(2026, 3, 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rows_keys_partitions_and_readers_survive(demo: Demo, engine: str) -> None:
+    """Everything is made anew while four readers ask each mart in turn how many rows it has."""
+    settings = demo.on(engine)
+    built = [(t.database, t.name) for t in load_record(settings.domains) if t.built_by_dbt]
+    rows = {key: Counter(demo.content(engine, *key).rows) for key in built}
+    tables = _tables(settings)
+    if settings.is_mysql:
+        with _readers(settings, {key: sum(found.values()) for key, found in rows.items()}) as seen:
+            warehouses.refresh(settings)
+        assert seen.wrong == []
+        assert seen.reads > 500
+    else:
+        warehouses.refresh(settings)
+    assert [k for k in built if rows[k] != Counter(demo.content(engine, *k).rows)] == []
+    assert _tables(settings) == tables
+
+
+def _tables(settings: Settings) -> dict[tuple[str, str], DeployedTable]:
+    """What is deployed: columns, keys, foreign keys, partitions; no twin may be among it."""
+    prefix = settings.database_prefix
+    with database.connect(settings) as connection:
+        return read_deployed(connection, read_databases(connection, prefix), prefix)
+
+
+class _Seen:
+    """What readers met."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.wrong: list[str] = []
+
+
+@contextmanager
+def _readers(settings: Settings, expected: dict[tuple[str, str], int]) -> Iterator[_Seen]:
+    seen, stop = _Seen(), threading.Event()
+    views = [("wework_platform", "v_wework_account_overview"), ("warehouse", "dim_wework_accounts")]
+
+    def read() -> None:
+        with warehouses.connect_mysql(settings) as connection, connection.cursor() as cursor:
+            connection.autocommit(True)
+            while not stop.is_set():
+                for home, name in [*expected, *views]:
+                    try:
+                        cursor.execute(
+                            f"select count(*) from `{settings.database_prefix}{home}`.`{name}`"
+                        )
+                        count = cursor.fetchone()[0]
+                    except pymysql.MySQLError as error:
+                        seen.wrong.append(f"{name}: {error}")
+                        continue
+                    seen.reads += 1
+                    if count != expected.get((home, name), count) or not count:
+                        seen.wrong.append(f"{name}: {count} rows")
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def warehouse(module_engine_settings: Settings) -> WindowWarehouse:
+    """One tenant and account since March, a message every tenth day."""
+    made = WindowWarehouse(
+        module_engine_settings,
+        {
+            f"wework_platform.{USAGE}": ("stat_date",),
+            f"wework_platform.{DAILY}": ("account_id", "stat_date"),
+        },
+        ("core", "wework"),
+    )
+    made.deploy(FIRST_BUILD, SINCE)
+    since = datetime.combine(SINCE, datetime.min.time())
+    made.insert(
+        "saas_tenants",
+        {"id": "t1", "tenant_code": "t1", "tenant_name": "租户", "created_at": since},
+    )
+    account = {"id": "a1", "tenant_id": "t1", "account_name": "a", "status": "ONLINE"}
+    made.insert("wework_accounts", {**account, "created_at": since})
+    made.insert(
+        "wework_message_records",
+        *(
+            {
+                "id": f"m{number}", "tenant_id": "t1", "account_id": "a1",
+                "message_id": f"w{number}", "conversation_id": "c1", "direction": "send",
+                "message_type": "text", "from_type": "user", "from_id": "u1",
+                "to_type": "contact", "to_id": "x1", "content": "你好", "send_status": "sent",
+                "created_at": since + timedelta(days=number, hours=10),
+            }
+            for number in range(5, 120, 10)
+        ),
+    )  # fmt: skip
+    assert made.build(FIRST_BUILD) == ()
+    made.mark()
+    return made
+
+
+def test_days_before_the_first_message_are_no_loss(warehouse: WindowWarehouse) -> None:
+    """The tenant is older than its messages: nothing of its first days can be lost."""
+    assert warehouse.build(FIRST_BUILD + timedelta(hours=1), "--full-refresh") == ()
+    assert warehouse.changes(USAGE) == {}
+    assert warehouse.changes(DAILY) == {}
+
+
+def test_history_whose_source_is_gone_is_not_lost(warehouse: WindowWarehouse) -> None:
+    """March was dropped: rows of a fact would vanish, figures of a spine would turn to 0."""
+    warehouse.execute(
+        "delete from {prefix}wework_platform.wework_message_records where created_at < :day",
+        day=datetime(2026, 4, 1),
+    )
+    later = FIRST_BUILD + timedelta(hours=2)
+    failures = warehouse.build(later, "--full-refresh")
+    assert {failure.split(":")[0] for failure in failures} == {USAGE, DAILY}
+    for failure in failures:
+        assert "of 3 rows between 2026-03-06 and 2026-03-26" in failure
+        assert "wework_message_records" in failure
+        assert "do not reach back before 2026-04-05" in failure
+        assert "start_date: 2026-04-05" in failure
+    assert warehouse.changes(USAGE) == {}
+    assert warehouse.changes(DAILY) == {}
+    # What is still there can be rebuilt, and the loss can be accepted by name.
+    assert warehouse.build(later, start_date="2026-04-05") == ()
+    assert warehouse.changes(USAGE) == {}
+    assert warehouse.build(later, "--full-refresh", accept_lost_history="true") == ()
+    lost = [("a1", date(2026, 3, number)) for number in (6, 16, 26)]
+    assert warehouse.changes(DAILY) == {key: {"-"} for key in lost}
+    changed = warehouse.changes(USAGE)
+    assert changed.keys() == {(day,) for _, day in lost}
+    assert all("sent_messages" in columns for columns in changed.values())
+
+
+def test_a_table_that_differs_from_its_model_stops_the_build(warehouse: WindowWarehouse) -> None:
+    """Without the check dbt would leave the new column empty, or say 1054."""
+    warehouse.execute(
+        "alter table {prefix}wework_platform.wework_account_daily add column odd_count integer"
+    )
+    (failure,) = warehouse.build(FIRST_BUILD + timedelta(hours=3))
+    assert "wework_account_daily" in failure and "the table also has odd_count" in failure
+    warehouse.execute(
+        "alter table {prefix}wework_platform.wework_account_daily drop column odd_count"
+    )
+    assert warehouse.build(FIRST_BUILD + timedelta(hours=3)) == ()
+    warehouse.execute(
+        "alter table {prefix}wework_platform.wework_account_daily drop column read_count"
+    )
+    (failure,) = warehouse.build(FIRST_BUILD + timedelta(hours=3))
+    assert "the model also gives read_count" in failure and "warehouse deploy" in failure
