@@ -23,6 +23,8 @@ DATABASES: Mapping[str, str] = yaml.safe_load(
     (PROJECT_ROOT / "dbt_project.yml").read_text("utf-8")
 )["vars"]["databases"]
 DOMAINS = tuple(DATABASES)
+# What joins several domains stands in models/marts/platform, in the database `warehouse`.
+PLATFORM = "platform"
 TARGETS = ("embedded", "mysql")
 TIME_ZONE = "Asia/Shanghai"
 UTC_OFFSET = "+08:00"

@@ -10,9 +10,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from orchestration.manifest import Manifest
-from orchestration.settings import DOMAINS
+from orchestration.settings import DOMAINS, PLATFORM
 
-PLATFORM = "platform"
 Node = Mapping[str, Any]
 
 

@@ -207,9 +207,9 @@ class _Loader:
         return known is not None and known.file_sha256 != task.sha256
 
     def clear_built(self, domains: set[str]) -> None:
-        """Empty what dbt built inside these domains' databases: it speaks of rows that go."""
-        for table in self.record:
-            if table.built_by_dbt and table.domain in domains and table.database != "warehouse":
+        """Empty what dbt built from these domains, step by step: it speaks of rows that go."""
+        for table in self.record.of_domains(sorted(domains)) if domains else ():
+            if table.built_by_dbt:
                 self._query(f"delete from {self._of(table)}")
         self.connection.commit()
 

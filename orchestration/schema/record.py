@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import DATABASES, DOMAINS, PROJECT_ROOT
+from orchestration.settings import DATABASES, DOMAINS, PLATFORM, PROJECT_ROOT
 
 WAREHOUSE_DATABASES = ("warehouse_staging", "warehouse", "warehouse_audit")
 _ENUM_VALUE = re.compile(r"'([^']*)'")
@@ -147,8 +147,9 @@ class Record:
         return tuple(t for t in self.tables if not t.built_by_dbt)
 
     def of_domains(self, domains: Sequence[str]) -> Record:
-        """The part of the record that belongs to these domains."""
-        return Record(tuple(t for t in self.tables if t.domain in domains), self.rebuilt)
+        """The part of the record that belongs to these domains, and what joins all domains."""
+        kept = (*domains, PLATFORM)
+        return Record(tuple(t for t in self.tables if t.domain in kept), self.rebuilt)
 
 
 def load_record(domains: Sequence[str] = DOMAINS, root: Path = PROJECT_ROOT) -> Record:
@@ -166,16 +167,25 @@ def _load(root: Path) -> Record:
         for file in sorted((root / "models" / "staging" / domain).glob("_*sources.yml")):
             for source in _read(file).get("sources", []):
                 found += [_table(entry, domain, database, file) for entry in source["tables"]]
-        marts = root / "models" / "marts" / domain
-        for file in sorted(marts.rglob("_*.yml")):
-            home = database if file.parent.name == "rollups" else "warehouse"
-            for entry in _read(file).get("models") or []:
-                if "primary_key" in (entry.get("meta") or {}):
-                    found.append(_table(entry, domain, home, file, built_by_dbt=True))
-                else:
-                    rebuilt.add((home, entry["name"]))
+        found += _built_tables(root, domain, database, rebuilt)
         tables += _parents_first(found)
+    tables += _built_tables(root, PLATFORM, "warehouse", rebuilt)
     return Record(tuple(tables), frozenset(rebuilt))
+
+
+def _built_tables(
+    root: Path, domain: str, database: str, rebuilt: set[tuple[str, str]]
+) -> list[Table]:
+    """What dbt fills but deploy makes, by the folder's YAML; `rebuilt` gets the other names."""
+    found = []
+    for file in sorted((root / "models" / "marts" / domain).rglob("_*.yml")):
+        home = database if file.parent.name == "rollups" else "warehouse"
+        for entry in _read(file).get("models") or []:
+            if "primary_key" in (entry.get("meta") or {}):
+                found.append(_table(entry, domain, home, file, built_by_dbt=True))
+            else:
+                rebuilt.add((home, entry["name"]))
+    return found
 
 
 def _read(file: Path) -> dict[str, Any]:
