@@ -77,7 +77,7 @@ def _readers(settings: Settings, expected: dict[tuple[str, str], int]) -> Iterat
                         seen.wrong.append(f"{name}: {error}")
                         continue
                     seen.reads += 1
-                    if count != expected.get((home, name), count) or not count:
+                    if count != expected.get((home, name), max(count, 1)):
                         seen.wrong.append(f"{name}: {count} rows")
 
     threads = [threading.Thread(target=read) for _ in range(4)]
