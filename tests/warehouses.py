@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,11 @@ class Demo:
 
         Braces are doubled, so that it can be given to `plan`.
         """
-        return _compile_all(self.on("mysql"))[model].replace("{", "{{").replace("}", "}}")
+        return self._selects[model].replace("{", "{{").replace("}", "}}")
+
+    @cached_property
+    def _selects(self) -> Mapping[str, str]:
+        return _compile_all(self.on("mysql"))
 
 
 class _Prefixed(dict[str, str]):
@@ -171,7 +175,6 @@ class _Prefixed(dict[str, str]):
         return self._prefix + name
 
 
-@cache
 def _compile_all(settings: Settings) -> Mapping[str, str]:
     """What the last build compiled, by model: the trailing window, for the tables hold rows."""
     _dbt(settings, "compile", "--select", "resource_type:model")

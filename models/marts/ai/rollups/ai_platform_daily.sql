@@ -3,24 +3,7 @@
 -- percentiles may not.
 {{ config(window_column='stat_date') }}
 
-with call_days as (
-
-    select
-        figures.tenant_id,
-        figures.platform_id,
-        figures.stat_date,
-        figures.calls,
-        figures.failed_calls,
-        figures.response_seconds_sum,
-        figures.p50_response_seconds,
-        figures.p95_response_seconds,
-        figures.tokens,
-        figures.cost_cny
-    from ({{ ai_calls_by_day('platform_id') }}) as figures
-
-),
-
-failover_days as (
+with failover_days as (
 
     select
         tenant_id,
@@ -38,44 +21,57 @@ failover_days as (
 
 ),
 
--- a platform may take failovers on a day without a logged call
-platform_days as (
+-- at most one row of each kind: a platform may take failovers on a day without a logged call, and a
+-- join of the two would make MySQL read the calls twice
+figures as (
+
+    select
+        call_days.tenant_id,
+        call_days.platform_id,
+        call_days.stat_date,
+        call_days.calls,
+        call_days.failed_calls,
+        call_days.response_seconds_sum,
+        call_days.p50_response_seconds,
+        call_days.p95_response_seconds,
+        call_days.tokens,
+        call_days.cost_cny,
+        0 as failovers_received
+    from ({{ ai_calls_by_day('platform_id') }}) as call_days
+
+    union all
 
     select
         tenant_id,
         platform_id,
-        stat_date
-    from call_days
-
-    union distinct
-
-    select
-        tenant_id,
-        platform_id,
-        stat_date
+        stat_date,
+        0 as calls,
+        0 as failed_calls,
+        0 as response_seconds_sum,
+        null as p50_response_seconds,
+        null as p95_response_seconds,
+        0 as tokens,
+        0 as cost_cny,
+        failovers_received
     from failover_days
 
 )
 
 select
-    platform_days.tenant_id,
-    platform_days.platform_id,
-    platform_days.stat_date,
-    coalesce(call_days.calls, 0) as calls,
-    coalesce(call_days.failed_calls, 0) as failed_calls,
-    {{ percentage('call_days.calls - call_days.failed_calls', 'call_days.calls') }} as success_rate_pct,
-    coalesce(call_days.response_seconds_sum, 0) as response_seconds_sum,
-    call_days.p50_response_seconds,
-    call_days.p95_response_seconds,
-    coalesce(call_days.tokens, 0) as tokens,
-    coalesce(call_days.cost_cny, 0) as cost_cny,
-    coalesce(failover_days.failovers_received, 0) as failovers_received
-from platform_days
-left join call_days
-    on call_days.tenant_id = platform_days.tenant_id
-        and call_days.platform_id = platform_days.platform_id
-        and call_days.stat_date = platform_days.stat_date
-left join failover_days
-    on failover_days.tenant_id = platform_days.tenant_id
-        and failover_days.platform_id = platform_days.platform_id
-        and failover_days.stat_date = platform_days.stat_date
+    tenant_id,
+    platform_id,
+    stat_date,
+    sum(calls) as calls,
+    sum(failed_calls) as failed_calls,
+    {{ percentage('sum(calls) - sum(failed_calls)', 'sum(calls)') }} as success_rate_pct,
+    sum(response_seconds_sum) as response_seconds_sum,
+    max(p50_response_seconds) as p50_response_seconds,
+    max(p95_response_seconds) as p95_response_seconds,
+    sum(tokens) as tokens,
+    sum(cost_cny) as cost_cny,
+    sum(failovers_received) as failovers_received
+from figures
+group by
+    tenant_id,
+    platform_id,
+    stat_date
