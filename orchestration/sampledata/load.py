@@ -3,7 +3,7 @@
 `warehouse_audit.load_log` says of each table which file it holds and how far that got:
 
 - `loading`: announced; the rows come in one transaction, so they are all there or none is
-- `replacing`: an earlier dataset of ours is being cleared away first
+- `replacing`: what stands there is ours, but not all of one dataset: it is cleared away first
 - `copied` (MySQL): all rows are there, secondary indexes may be missing
 - `loaded`: done
 
@@ -12,12 +12,13 @@ A table with rows that neither deploy nor this loader put there is never touched
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,13 @@ from orchestration.sampledata.generate import read_manifest
 from orchestration.sampledata.progress import Advance, Say, track
 from orchestration.schema.deploy import add_secondary_indexes, drop_secondary_indexes
 from orchestration.schema.metadata import build_metadata
-from orchestration.schema.partitions import extend_partitions, first_of_month, months_between
+from orchestration.schema.partitions import (
+    add_months,
+    extend_partitions,
+    first_of_month,
+    months_between,
+    partition_name,
+)
 from orchestration.schema.record import Record, Table, load_record
 from orchestration.schema.reference_data import default_rows, insert_defaults
 from orchestration.settings import Settings
@@ -42,6 +49,10 @@ from orchestration.settings import Settings
 LARGE_ROWS = 100_000
 # A file's worth of rows: small enough for the disk, large enough to keep the server busy.
 SLICE_ROWS = 400_000
+# Months of a large partitioned table that are loaded side by side.
+CONNECTIONS = max(2, min(4, os.cpu_count() or 2))
+# MySQL sorts what it indexes in 1 MB otherwise, and merges the pieces on disk.
+DDL_BUFFER_BYTES = 128 * 1024 * 1024
 _LOG = """
 create table if not exists {log} (
     table_name varchar(128) not null primary key,
@@ -160,10 +171,27 @@ def _alone(connection: sa.Connection, settings: Settings) -> Iterator[None]:
             fix="wait until it is done and run the command again.",
         )
     try:
-        connection.exec_driver_sql("set foreign_key_checks = 0, unique_checks = 0")
+        _set_bulk_session(connection)
         yield
     finally:
         connection.invalidate()  # closes the session, and with it lock, transaction and settings
+
+
+@contextmanager
+def _bulk_connection(settings: Settings) -> Iterator[sa.Connection]:
+    """One more session for bulk work, gone afterwards with its settings."""
+    with database.connect(settings) as connection:
+        try:
+            _set_bulk_session(connection)
+            yield connection
+        finally:
+            connection.invalidate()
+
+
+def _set_bulk_session(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("set foreign_key_checks = 0, unique_checks = 0")
+    if connection.exec_driver_sql("show variables like 'innodb_ddl_buffer_size'").first():
+        connection.exec_driver_sql(f"set innodb_ddl_buffer_size = {DDL_BUFFER_BYTES}")
 
 
 class _Loader:
@@ -249,9 +277,12 @@ class _Loader:
                 self._set_state(task, "replacing")
                 self.connection.commit()
                 self._empty(task.table)  # truncate: MySQL commits it by itself
-            self._set_state(task, "loading")
-            self.connection.commit()
-            self._copy(task, advance)
+            if task.rows >= LARGE_ROWS and task.table.partition_by_month:
+                self._copy_by_month(task, advance)
+            else:
+                self._set_state(task, "loading")
+                self.connection.commit()
+                self._copy(task, advance)
         if task.rows >= LARGE_ROWS:
             add_secondary_indexes(self.connection, self.settings, task.table)
         self._check_references(task.table)
@@ -269,7 +300,7 @@ class _Loader:
         with _scratch(self.settings) as folder:
             copied = 0
             for slice_file in _csv_slices(task, oldest, folder):
-                rows = self._load_data(table, slice_file)
+                rows = self._load_data(self.connection, table, self._of(table), slice_file)
                 slice_file.unlink()
                 copied += rows
                 advance(table.name, rows)
@@ -278,17 +309,97 @@ class _Loader:
         self._set_state(task, "copied")
         self.connection.commit()
 
-    def _load_data(self, table: Table, file: Path) -> int:
-        """LOAD DATA of one file; rows taken. LOCAL turns errors into warnings, so these count."""
+    def _copy_by_month(self, task: Task, advance: Advance) -> None:
+        """Months side by side: each in a table of its own, with its indexes, takes its partition.
+
+        Each month commits by itself: what a kill leaves is `replacing`, ours and to be cleared.
+        """
+        table, oldest = task.table, _oldest(task)
+        assert oldest is not None
+        months = months_between(oldest, _newest(task) or oldest)
+        schema = self.settings.database_prefix + table.database
+        self._set_state(task, "replacing")
+        self.connection.commit()
+        extend_partitions(self.connection, schema, table, oldest, clock.today(self.settings))
+        empty = replace(table, name=f"{table.name}__load")
+        tables = {month: replace(table, name=f"{table.name}__{month:%Y%m}") for month in months}
+        self._drop(empty, *tables.values())
+        self._query(f"create table {self._of(empty)} like {self._of(table)}")
+        self._query(f"alter table {self._of(empty)} remove partitioning")
+        drop_secondary_indexes(self.connection, self.settings, empty)
+        self.connection.commit()
+        copied = 0
+        try:
+            with (
+                _scratch(self.settings) as folder,
+                _reader(folder) as reader,
+                ThreadPoolExecutor(CONNECTIONS) as pool,
+            ):
+                pending = [
+                    pool.submit(self._fill_month, task, month, tables[month], empty, reader, folder)
+                    for month in months
+                ]
+                try:
+                    for done in as_completed(pending):
+                        copied += done.result()
+                        advance(table.name, done.result())
+                finally:
+                    pool.shutdown(cancel_futures=True)
+            if copied != task.rows:
+                raise self._refused(table, f"{task.rows - copied} of {task.rows} rows repeat a key")
+        except WarehouseError:
+            self._empty(table)
+            raise
+        finally:
+            self._drop(empty, *tables.values())
+        self._set_state(task, "copied")
+        self.connection.commit()
+
+    def _fill_month(
+        self,
+        task: Task,
+        month: date,
+        own: Table,
+        empty: Table,
+        reader: duckdb.DuckDBPyConnection,
+        folder: Path,
+    ) -> int:
+        """One month's rows into the table `own`, and that in the partition's place; rows taken."""
+        column = task.table.partition_by_month or ""
+        condition = _between(column, _midnight(month), _midnight(add_months(month, 1)))
+        file = _write_csv(reader.cursor(), task, condition, folder / f"{month}.csv")
+        with _bulk_connection(self.settings) as connection:
+            run = connection.exec_driver_sql
+            run(f"create table {self._of(own)} like {self._of(empty)}")
+            rows = self._load_data(connection, task.table, self._of(own), file)
+            connection.commit()
+            file.unlink()
+            add_secondary_indexes(connection, self.settings, own)
+            # The rows were chosen by the partition's bounds: looking at each again proves nothing.
+            run(
+                f"alter table {self._of(task.table)} exchange partition {partition_name(month)} "
+                f"with table {self._of(own)} without validation"
+            )
+        return rows
+
+    def _drop(self, *tables: Table) -> None:
+        for table in tables:
+            self._query(f"drop table if exists {self._of(table)}")
+
+    def _load_data(self, connection: sa.Connection, table: Table, target: str, file: Path) -> int:
+        """LOAD DATA of one file of `table` into `target`; rows taken.
+
+        LOCAL turns errors into warnings, so these count.
+        """
         columns = ", ".join(f"`{c.name}`" for c in stored(table))
         path = str(file).replace("\\", "\\\\").replace("'", "''")
         sql = (
-            f"load data local infile '{path}' into table {self._of(table)} character set utf8mb4 "
+            f"load data local infile '{path}' into table {target} character set utf8mb4 "
             "fields terminated by ',' optionally enclosed by '\"' escaped by '' "
             f"lines terminated by '\\n' ({columns})"
         )
         # The driver's own cursor: SQLAlchemy would read a % in the path as a parameter.
-        with self.connection.connection.cursor() as cursor:
+        with connection.connection.cursor() as cursor:
             rows = cursor.execute(sql)
             cursor.execute("show warnings limit 1")
             warning = cursor.fetchone()
@@ -385,6 +496,11 @@ def _oldest(task: Task) -> date | None:
     return _extreme(task, "min", column)
 
 
+def _newest(task: Task) -> date | None:
+    """As `_oldest`, of the newest row."""
+    return _extreme(task, "max", task.table.partition_by_month or "")
+
+
 def _extreme(task: Task, which: str, column: str) -> date | None:
     with duckdb.connect() as reader:
         (moment,) = reader.execute(
@@ -399,10 +515,7 @@ def _csv_slices(task: Task, oldest: date | None, folder: Path) -> Iterator[Path]
     The next slice is written while the caller sends the last one to the server.
     """
     conditions = _conditions(task, oldest)
-    with duckdb.connect() as reader, ThreadPoolExecutor(1) as pool:
-        reader.execute("set memory_limit = '3GB'")
-        reader.execute(f"set temp_directory = '{_quoted(folder / 'spill')}'")
-        reader.execute("set threads = 2")
+    with _reader(folder) as reader, ThreadPoolExecutor(1) as pool:
         waiting = None
         for number, condition in enumerate([*conditions, None]):
             file = folder / f"{number}.csv"
@@ -414,13 +527,22 @@ def _csv_slices(task: Task, oldest: date | None, folder: Path) -> Iterator[Path]
             waiting = written
 
 
+@contextmanager
+def _reader(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB as the reader of Parquet files; what it cannot keep in memory goes to `folder`."""
+    with duckdb.connect() as reader:
+        reader.execute("set memory_limit = '3GB'")
+        reader.execute(f"set temp_directory = '{_quoted(folder / 'spill')}'")
+        reader.execute("set threads = 2")
+        yield reader
+
+
 def _conditions(task: Task, oldest: date | None) -> list[str]:
     """Conditions that split the rows along partitions, else along the id, in loading order."""
     column = task.table.partition_by_month
     if column is not None and oldest is not None:
-        newest = _extreme(task, "max", column)
-        months = months_between(first_of_month(oldest), newest or oldest)
-        bounds = [f"timestamp '{month} 00:00:00'" for month in months[1:]]
+        months = months_between(first_of_month(oldest), _newest(task) or oldest)
+        bounds = [_midnight(month) for month in months[1:]]
         low = [None, *bounds]
         high = [*bounds, None]
         return [_between(column, a, b) for a, b in zip(low, high, strict=True)]
@@ -429,6 +551,10 @@ def _conditions(task: Task, oldest: date | None) -> list[str]:
         return ["true"]
     edges = [f"'{16 * n // slices:x}'" for n in range(1, slices)]
     return [_between("id", a, b) for a, b in zip([None, *edges], [*edges, None], strict=True)]
+
+
+def _midnight(day: date) -> str:
+    return f"timestamp '{day} 00:00:00'"
 
 
 def _between(column: str, low: str | None, high: str | None) -> str:

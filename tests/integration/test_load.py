@@ -20,7 +20,7 @@ from orchestration import database
 from orchestration.errors import WarehouseError
 from orchestration.sampledata.conform import stored
 from orchestration.sampledata.generate import generate
-from orchestration.sampledata.load import load
+from orchestration.sampledata.load import _Loader, load
 from orchestration.schema.deploy import deploy
 from orchestration.schema.record import load_record
 from orchestration.settings import PROJECT_ROOT, load_settings
@@ -279,6 +279,46 @@ def test_large_tables_get_their_secondary_indexes_back(mysql_settings, dataset, 
     assert_complete(mysql_settings, dataset)
     checks = query(mysql_settings, "select @@foreign_key_checks, @@unique_checks")
     assert checks == [(1, 1)], "the pooled session keeps the loader's settings"
+
+
+@pytest.mark.mysql
+def test_a_load_by_month_that_broke_off_is_completed_by_the_next(
+    mysql_settings, dataset, monkeypatch, tmp_path
+):
+    """Months that stand already are ours: they are cleared, never doubled, never left half."""
+    monkeypatch.setattr("orchestration.sampledata.load.LARGE_ROWS", 1000)
+    deploy(mysql_settings, DOMAINS, progress=lambda _: None)
+    fill, filled = _Loader._fill_month, []
+
+    def fill_two(self, task, month, *more):
+        if len(filled) == 2:
+            raise KeyboardInterrupt
+        filled.append(month)
+        return fill(self, task, month, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(_Loader, "_fill_month", fill_two)
+        with pytest.raises(KeyboardInterrupt):
+            load(mysql_settings, dataset.directory, DOMAINS)
+    messages = RECORD.table("wework_message_records")
+    assert count(mysql_settings, messages) > 0
+    load(mysql_settings, dataset.directory, DOMAINS)
+    assert_complete(mysql_settings, dataset)
+    folder = damaged(
+        dataset, tmp_path / "d", "wework_message_records", lambda t: pa.concat_tables([t, t])
+    )
+    with pytest.raises(WarehouseError, match="wework_message_records did not take"):
+        load(mysql_settings, folder, DOMAINS)
+    assert count(mysql_settings, messages) == 0
+    load(mysql_settings, dataset.directory, DOMAINS)
+    assert_complete(mysql_settings, dataset)
+    left = query(
+        mysql_settings,
+        "select table_name from information_schema.tables "
+        "where table_schema = :schema and locate('__', table_name)",
+        schema=mysql_settings.database_prefix + messages.database,
+    )
+    assert left == []
 
 
 def test_two_loads_at_once_one_is_refused(deployed, dataset, monkeypatch):
