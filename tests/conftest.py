@@ -76,11 +76,18 @@ def _mysql_settings(server: MySQLConnection, folder: Path) -> Settings:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, so that `-m "not mysql"` leaves exactly that out."""
+    """Mark what needs a server, so that `-m "not mysql"` leaves exactly that out.
+
+    Side by side, a module stays in one process and so does all that shares the demo: both are built
+    once.
+    """
     for item in items:
-        if {"mysql_settings", "module_mysql_settings"} & set(getattr(item, "fixturenames", ())):
+        names = set(getattr(item, "fixturenames", ()))
+        if {"mysql_settings", "module_mysql_settings"} & names:
             item.add_marker(pytest.mark.mysql)
+        item.add_marker(pytest.mark.xdist_group("demo" if "demo" in names else item.path.stem))
 
 
 @pytest.fixture(scope="session")
