@@ -9,7 +9,7 @@ dbt 1.7 has no unit tests, so this reads cases in the shape that dbt 1.8 gave th
         overrides:
           vars: {as_of: "2026-06-30 12:00:00"}
         given:
-          - input: ref('stg_core__users')            # or source('core', 'saas_users')
+          - input: ref('stg_core__users')            # or source('core', 'saas_users'), or this
             rows:
               - {user_id: u1, status: active}
           - input: ref('stg_core__roles')
@@ -22,8 +22,9 @@ dbt 1.7 has no unit tests, so this reads cases in the shape that dbt 1.8 gave th
             - {user_id: u1, permission_code: read}
 
 What a case may rely on:
-- An input that is not given is empty. Columns that are not given are NULL. Input tables have the
-  types that the sources' and models' YAML declares; an undeclared column takes its values' type.
+- An input that is not given is empty; `this` is the table before the build. Columns that are not
+  given are NULL. Input tables have the types that the sources' and models' YAML declares; an
+  undeclared column takes its values' type.
 - `expect` compares the columns it names, rows as a multiset. Decimals compare exactly as numbers,
   floats within 1e-9, true as 1; a mapping or list compares with JSON; NULL is null (in CSV: an
   empty field, while '' is the empty text).
@@ -32,9 +33,9 @@ What a case may rely on:
 
 How it runs: dbt parses the project once and compiles each group of cases with the same vars once
 (no server is asked), the
-inputs' relation names are replaced by scratch tables, and the SELECT runs. So `this`,
-is_incremental and what a materialization does around the SELECT are not covered here; a window
-model's SELECT is the one for the window that its vars name (start_date, end_date, as_of).
+inputs' relation names are replaced by scratch tables, and the SELECT runs. So is_incremental and
+what a materialization does around the SELECT are not covered here; a window model's SELECT is the
+one for the window that its vars name (start_date, end_date, as_of).
 
 `compile_macros` and `SqlEngine` serve the tests of macros in the same way.
 """
@@ -228,7 +229,9 @@ def _case(entry: Mapping[str, Any]) -> Case:
     return Case(
         name=entry["name"],
         model=entry["model"],
-        given=tuple(Given(_node(g["input"]), _rows(g)) for g in entry.get("given", [])),
+        given=tuple(
+            Given(_node(g["input"], entry["model"]), _rows(g)) for g in entry.get("given", [])
+        ),
         expect=_rows(entry["expect"]),
         variables=(entry.get("overrides") or {}).get("vars") or {},
     )
@@ -240,12 +243,14 @@ def _rows(entry: Mapping[str, Any]) -> tuple[Row, ...]:
     return tuple(entry["rows"] or ())
 
 
-def _node(text: str) -> str:
+def _node(text: str, model: str) -> str:
+    if text == "this":
+        return f"ref:{model}"
     if match := re.fullmatch(r"ref\(\s*'(\w+)'\s*\)", text.replace('"', "'")):
         return f"ref:{match[1]}"
     if match := re.fullmatch(r"source\(\s*'(\w+)'\s*,\s*'(\w+)'\s*\)", text.replace('"', "'")):
         return f"source:{match[1]}.{match[2]}"
-    raise ValueError(f"input {text!r} is neither ref('…') nor source('…', '…')")
+    raise ValueError(f"input {text!r} is neither ref('…'), source('…', '…') nor this")
 
 
 # --- compiling ---------------------------------------------------------------------------------
@@ -380,11 +385,14 @@ class ModelHarness:
     def _with_inputs(self, case: Case, compiled: Compiled) -> str:
         given = {g.node: g.rows for g in case.given}
         manifest = compiled.manifest
+        own = compiled.node(f"ref:{case.model}")
         wanted = {
             _name_of(node): node
-            for parent in compiled.node(f"ref:{case.model}").depends_on.nodes
+            for parent in own.depends_on.nodes
             if (node := manifest.sources.get(parent) or manifest.nodes.get(parent))
         }
+        if own.relation_name and own.relation_name in compiled.sql[case.model]:
+            wanted[_name_of(own)] = own
         if odd := sorted(set(given) - set(wanted)):
             raise AssertionError(
                 f"{case.model} does not read {', '.join(odd)}; it reads {', '.join(sorted(wanted))}"

@@ -4,6 +4,8 @@
     The table is `warehouse deploy`'s (its keys, indexes and partitions are in the schema of record).
     config: window_column   the date or timestamp that the window is cut on (partition column);
                             without it the whole table is replaced.
+            window_rows     name of a macro that renders the condition for the rows to replace, where
+                            they are not simply those between the window's ends.
             lookback_days   at least so many days are rebuilt, where the project's are fewer.
             stamped         true: created_at and updated_at are kept here, not by the model; they move
                             only for rows whose other columns changed. Needs `grain`.
@@ -27,7 +29,9 @@
     {%- set figures = columns | reject('in', ['created_at', 'updated_at'] if is_stamped else []) | list -%}
     {%- set window_column = config.get('window_column') -%}
     {%- set in_window -%}
-        {%- if window_column -%}
+        {%- if config.get('window_rows') -%}
+            where {{ context[config.get('window_rows')]() }}
+        {%- elif window_column -%}
             where {{ window_column }} >= {{ window_start() }}
                 and {{ window_column }} < {{ window_end() }}
         {%- endif -%}
