@@ -31,9 +31,10 @@ def layer_of(node: Node) -> str:
 
 
 def is_daily(node: Node) -> bool:
-    """Whether the node is built by days: a window table that is cut on a column."""
+    """Whether the node is built by days: a window table with a column of days or instants."""
     config = node.get("config", {})
-    return config.get("materialized") == "window" and bool(config.get("window_column"))
+    is_window = config.get("materialized") in ("window", "keyed_window")
+    return is_window and bool(config.get("window_column"))
 
 
 class WarehouseTranslator(DagsterDbtTranslator):

@@ -36,7 +36,8 @@
                     {'name': source_node.name, 'relation': source_node.relation_name, 'column': moment}
                 ) %}
             {% endif %}
-        {% elif parent in graph.nodes and graph.nodes[parent].config.materialized != 'window' %}
+        {% elif parent in graph.nodes
+            and graph.nodes[parent].config.materialized not in ('window', 'keyed_window') %}
             {% do retained_sources(parent, found) %}
         {% elif parent in graph.nodes and graph.nodes[parent].meta.get('retention') %}
             {%- set node = graph.nodes[parent] -%}
