@@ -204,6 +204,11 @@ def refresh(settings: Settings) -> None:
     _dbt(settings, "run", "--full-refresh")
 
 
+def generate_docs(settings: Settings) -> None:
+    """`dbt docs generate`, which reads every database's catalog."""
+    _dbt(settings, "docs", "generate")
+
+
 def _dbt(settings: Settings, *command: str) -> None:
     arguments = dbt_arguments(
         ["--quiet", *command], target=settings.target, target_path=target_path(settings)
