@@ -60,14 +60,14 @@ lint: setup ## Check Python, SQL and YAML style, and that generated docs are fre
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/yamllint --strict .
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/dbt
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models snapshots tests/dbt
 	$(BIN)/warehouse staging-docs --check
 
 .PHONY: format
 format: setup ## Bring Python and SQL into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --disable-progress-bar models tests/dbt
+	$(BIN)/sqlfluff fix --disable-progress-bar models snapshots tests/dbt
 	$(BIN)/warehouse staging-docs
 
 .PHONY: mysql-up mysql-down mysql-env

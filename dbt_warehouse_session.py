@@ -152,8 +152,8 @@ def domain_nodes(nodes: Sequence[Any], domain: str) -> set[str]:
     """
     parents = {node.unique_id: set(node.depends_on_nodes) for node in nodes}
     folders = {node.unique_id: node.fqn[1:3] for node in nodes}
-    # The tests in a domain's YAML are in its folder too.
-    own = {key for key, folder in folders.items() if folder[1:] == [domain]}
+    # snapshots/<domain> or <layer>/<domain>; the tests in a domain's YAML are in its folder too.
+    own = {key for key, folder in folders.items() if domain in folder}
     base = {
         key
         for key, folder in folders.items()

@@ -14,8 +14,9 @@
 {%- endmacro %}
 
 
-{#- Whether a model belongs to a domain that is switched off, by its folder (models/<layer>/<domain>). -#}
+{#- Whether a node belongs to a domain that is switched off, by its folder (models/<layer>/<domain>,
+    snapshots/<domain>). -#}
 {% macro is_switched_off(node) -%}
-    {%- set folder = node.fqn[2] if node.fqn | length > 3 else none -%}
-    {{ return(folder in var('databases') and folder not in enabled_domains()) }}
+    {%- set off = var('databases') | list | reject('in', enabled_domains()) | list -%}
+    {{ return(node.fqn[1:-1] | select('in', off) | list | length > 0) }}
 {%- endmacro %}

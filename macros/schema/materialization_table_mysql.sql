@@ -19,13 +19,7 @@
     {% if typed %}
         {% call statement('create_twin') -%}
             create table {{ twin }} (
-                {%- for column in typed %}
-                {{ adapter.quote(column.name) }} {{ column.data_type }}
-                {%- if not column.get('meta', {}).get('nullable', true) %} not null
-                {%- elif column.data_type == 'timestamp' %} null{% endif -%}
-                {{ ',' if not loop.last or mysql_keys(config) }}
-                {%- endfor %}
-                {{ mysql_keys(config) }}
+                {{ mysql_column_definitions(typed, config) }}
             ) {{ mysql_table_options() }}
         {%- endcall %}
         {% call statement('main') -%}
@@ -70,6 +64,18 @@
     {%- endif -%}
     {{ return(none) }}
 {% endmacro %}
+
+
+{#- Columns and keys, as they stand inside the brackets of CREATE TABLE. -#}
+{% macro mysql_column_definitions(columns, config) -%}
+    {%- for column in columns %}
+    {{ adapter.quote(column.name) }} {{ column.data_type }}
+    {%- if not column.get('meta', {}).get('nullable', true) %} not null
+    {%- elif column.data_type == 'timestamp' %} null{% endif -%}
+    {{ ',' if not loop.last or mysql_keys(config) }}
+    {%- endfor %}
+    {{ mysql_keys(config) }}
+{%- endmacro %}
 
 
 {% macro mysql_column_list(columns) -%}

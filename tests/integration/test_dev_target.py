@@ -93,6 +93,10 @@ def test_a_developer_builds_beside_what_is_shared(settings: Settings) -> None:
         "dev_ann_lee_warehouse_staging",
         "dev_ann_lee_wework_platform",
     ]
+    snapshots = "select count(*) from information_schema.tables where table_schema = '{}warehouse' "
+    snapshots += "and table_name = 'snap_wework__accounts'"
+    assert _query(settings, snapshots.format("@dev_ann_lee_")) == [(1,)]
+    assert _query(settings, snapshots.format("@")) == [(0,)]
     if settings.is_mysql:  # keys and partitions are the deployed table's
         shape = (
             "select count(*) from information_schema.{} where table_schema = '@{}warehouse' "
