@@ -86,7 +86,14 @@ days as (
 ),
 
 period_days as (
-{{ days_of_closed_periods('days') }}
+
+    select
+        days_of_periods.date_day,
+        days_of_periods.stat_type,
+        days_of_periods.stat_date,
+        days_of_periods.next_date
+    from ({{ days_of_closed_periods('days') }}) as days_of_periods
+
 ),
 
 periods as (
