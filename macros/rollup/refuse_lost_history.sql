@@ -30,7 +30,7 @@
     {% for parent in graph.nodes[unique_id].depends_on.nodes %}
         {% if parent in graph.sources %}
             {%- set source_node = graph.sources[parent] -%}
-            {%- set moment = source_node.meta.get('partition_by_month') or 'created_at' -%}
+            {%- set moment = source_node.meta.get('partition_by_month') or source_node.loaded_at_field -%}
             {% if source_node.meta.get('retention') and source_node.source_name in enabled_domains() %}
                 {% do found.append(
                     {'name': source_node.name, 'relation': source_node.relation_name, 'column': moment}
