@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.assets.ab_tests import build_ab_test_assets
 from orchestration.assets.dbt import build_dbt_assets
 from orchestration.assets.sources import build_source_assets
 from orchestration.checks import build_suite_checks
@@ -25,7 +26,11 @@ def build_definitions(
     models = build_dbt_assets(settings, manifest)
     groups = sorted({spec.group_name for spec in models.specs})
     return dg.Definitions(
-        assets=[*build_source_assets(settings, manifest), models],
+        assets=[
+            *build_source_assets(settings, manifest),
+            models,
+            *build_ab_test_assets(settings, manifest),
+        ],
         asset_checks=build_suite_checks(settings),
         jobs=[*build_domain_jobs(groups, settings), *build_jobs(settings)],
         schedules=build_schedules(settings),

@@ -27,6 +27,7 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
     `--as-of` asks for another.
     """
     from orchestration import dbt_project
+    from orchestration.ab_tests import refresh_ab_test_results
     from orchestration.sampledata.generate import generate
     from orchestration.sampledata.load import load
     from orchestration.sampledata.plan import make_plan
@@ -62,6 +63,8 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
 
     with _timed(seconds, "build", progress, "building and testing (dbt build)"):
         built = dbt_project.build(settings, progress=progress)
+        if built.success:
+            refresh_ab_test_results(settings)
     for failure in built.failures:
         progress(f"  failed: {failure}")
     if not built.success:

@@ -26,6 +26,7 @@ import pytest
 from oracles.base import Keyed, Raw, Row
 
 from orchestration import database
+from orchestration.ab_tests import refresh_ab_test_results
 from orchestration.dbt_project import dbt_arguments, target_path
 from orchestration.manifest import dbt_executable
 from orchestration.sampledata.load import load
@@ -191,6 +192,7 @@ def build(settings: Settings, sample: Path) -> Settings:
     load(settings, sample, domains=settings.domains)
     _dbt(settings, "build", "--resource-type", "model", "--resource-type", "seed",
          "--resource-type", "snapshot")  # fmt: skip
+    refresh_ab_test_results(settings)
     return settings
 
 

@@ -34,7 +34,8 @@ def _specs(manifest: Manifest, translator: WarehouseTranslator, domain: str) -> 
             kinds={engine, "source"},
         )
         for _, source in sorted(manifest["sources"].items())
-        if domain_of(source) == domain
+        # What Dagster itself fills is an asset of its own.
+        if domain_of(source) == domain and source["meta"].get("built_by") != "dagster"
     ]
 
 

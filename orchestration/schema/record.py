@@ -1,7 +1,8 @@
 """The schema of record, read from the dbt YAML that declares it.
 
 Every table of the six databases stands once: as a dbt source under `models/staging`, or, where dbt
-itself fills it, as an incremental (`window`) model with `meta.primary_key` under `models/marts`.
+itself fills it, as an incremental (`window`) model with `meta.primary_key` under `models/marts`; a
+source under `models/marts` is a table that Dagster fills from the marts.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Table:
     references: tuple[Reference, ...] = ()
     partition_by_month: str | None = None
     retention: Retention | None = None
-    built_by_dbt: bool = False
+    built_by_dbt: bool = False  # or by Dagster, from what dbt built
     label_zh: str = ""
     layer: str = ""
     rows_expected: int = 0
@@ -180,7 +181,11 @@ def _built_tables(
     found = []
     for file in sorted((root / "models" / "marts" / domain).rglob("_*.yml")):
         home = database if file.parent.name == "rollups" else "warehouse"
-        for entry in _read(file).get("models") or []:
+        content = _read(file)
+        # A source among the marts is what Dagster computes from them: dbt only describes it.
+        for source in content.get("sources") or []:
+            found += [_table(e, domain, home, file, built_by_dbt=True) for e in source["tables"]]
+        for entry in content.get("models") or []:
             if "primary_key" in (entry.get("meta") or {}):
                 found.append(_table(entry, domain, home, file, built_by_dbt=True))
             else:
