@@ -4,6 +4,7 @@ with versions as (
     {%- for name, key in [
         ('snap_core__tenants', 'tenant_id'),
         ('snap_core__tenant_quotas', 'tenant_id'),
+        ('snap_core__health_checks', 'health_check_id'),
         ('snap_wework__accounts', 'account_id'),
         ('snap_customer__customers', 'customer_id'),
     ] %}
