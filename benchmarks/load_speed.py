@@ -4,7 +4,9 @@ Both put the same WeCom messages from the same Parquet file into freshly deploye
 throw-away database on the configured MySQL server (MYSQL_* or `make mysql-up`), in one run, and
 both end with all rows and all indexes there. The INSERT does what loaders usually do: 1,000 rows a
 statement as they come, with all indexes in place; one transaction, which flatters it. The load is
-the real one: primary-key order, LOAD DATA, secondary indexes afterwards. Goal: five times as fast.
+the real one: months side by side, in primary-key order, secondary indexes afterwards. Goal: five
+times as fast. A million rows, because that is where it matters: the indexes that an INSERT keeps
+in order have outgrown the buffer pool by then.
 """
 
 from __future__ import annotations
@@ -38,25 +40,37 @@ BATCH = 1000
 def main() -> None:
     """Measure both ways once and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     base = load_settings(target="mysql")
     folder = Path(tempfile.mkdtemp(prefix="load-speed-"))
     settings = replace(base, local_dir=folder, environment=base.child_environment())
-    dataset = generate(settings, "small", 1, "2026-06-30", folder / "data", ["wework"])
+    dataset = generate(settings, "bench", 1, "2026-06-30", folder / "data", ["wework"])
     source = dataset.directory / "wework_platform" / f"{MESSAGES}.parquet"
-    part = pq.read_table(source).slice(0, rows)
     file = folder / "part.parquet"
-    pq.write_table(part, file)
+    written = first_rows(source, rows, file)
     try:
         inserted = in_new_database(settings, "bench_insert_", insert, file)
         loaded = in_new_database(settings, "bench_load_", load_data, file)
     finally:
         shutil.rmtree(folder)
     for name, seconds in (("multi-row INSERT", inserted), ("LOAD DATA", loaded)):
-        print(f"{name:18} {len(part):>9,} rows in {seconds:7.2f} s: "
-              f"{len(part) / seconds:>9,.0f} rows/s")  # fmt: skip
+        print(f"{name:18} {written:>9,} rows in {seconds:7.2f} s: "
+              f"{written / seconds:>9,.0f} rows/s")  # fmt: skip
     print(f"LOAD DATA is {inserted / loaded:.1f} times as fast")
+
+
+def first_rows(source: Path, rows: int, file: Path) -> int:
+    """Write the first `rows` rows of a Parquet file to another; how many there were."""
+    written = 0
+    schema = pq.read_schema(source)
+    with pq.ParquetWriter(file, schema) as writer:
+        for batch in pq.ParquetFile(source).iter_batches(100_000):
+            writer.write_batch(batch.slice(0, rows - written))
+            written += min(len(batch), rows - written)
+            if written == rows:
+                break
+    return written
 
 
 def in_new_database(
