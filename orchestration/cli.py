@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.errors import WarehouseError
+from orchestration.operations.commands import app as operation_app
+from orchestration.options import AsOf, Domains, Target, progress, say
+from orchestration.rules.commands import app as rule_app
 from orchestration.settings import DOMAINS, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -28,22 +31,11 @@ app = typer.Typer(
 )
 mysql_app = typer.Typer(help="The private MySQL server for development and tests.")
 app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
+app.add_typer(operation_app, name="operation", no_args_is_help=True)
+app.add_typer(rule_app, name="rule", no_args_is_help=True)
 
 # What a shell expects of a command that Ctrl-C ended.
 INTERRUPTED = 130
-
-Target = Annotated[
-    str | None,
-    typer.Option("--target", "-t", help="embedded (DuckDB) or mysql [env WAREHOUSE_TARGET]."),
-]
-Domains = Annotated[
-    list[str] | None,
-    typer.Option("--domain", "-d", help=f"One of {', '.join(DOMAINS)}; repeat for more."),
-]
-AsOf = Annotated[
-    str | None,
-    typer.Option("--as-of", help="Pin the clock: a date or a time [env WAREHOUSE_AS_OF]."),
-]
 
 
 @app.callback()
@@ -52,16 +44,6 @@ def _main(
 ) -> None:
     if debug:
         os.environ["WAREHOUSE_DEBUG"] = "1"
-
-
-def say(text: str = "") -> None:
-    """A line for the user; progress goes to stderr, results to stdout."""
-    typer.echo(text)
-
-
-def progress(text: str) -> None:
-    """A line about what is going on."""
-    typer.echo(text, err=True)
 
 
 def _settings(

@@ -1,0 +1,1 @@
+"""Operations that change application rows, and what all of them keep."""

@@ -1,0 +1,22 @@
+"""Every operation, declared once: the command line and the schedules go by this table."""
+
+from __future__ import annotations
+
+from orchestration.operations import customer
+from orchestration.operations.running import Operation
+
+OPERATIONS = (
+    Operation(
+        "auto_assign_tags",
+        "customer",
+        customer.auto_assign_tags,
+        "Evaluates the rule of every active tag with auto_assign; assigns, and removes where "
+        "auto_remove is set.",
+    ),
+    Operation(
+        "update_dynamic_segments",
+        "customer",
+        customer.update_dynamic_segments,
+        "Recomputes the members and figures of the dynamic segments that are due.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Rules as JSON: their grammar, what they may ask, and their compilation to SQL."""
