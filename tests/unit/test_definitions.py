@@ -267,6 +267,7 @@ class TestTranslator:
 
     def test_only_windows_cut_on_a_column_are_daily(self) -> None:
         assert is_daily({"config": {"materialized": "window", "window_column": "stat_date"}})
+        assert is_daily({"config": {"materialized": "keyed_window", "window_column": "event_time"}})
         assert not is_daily({"config": {"materialized": "window"}})
         assert not is_daily({"config": {"materialized": "table", "window_column": "x"}})
 
