@@ -18,15 +18,17 @@
     )
 {%- endmacro %}
 
-{#- The columns <people>_smallest, <people>_rank and <people>_in_smaller. -#}
+{#- The columns <people>_smallest, <people>_rank and <people>_in_smaller. Without columns in
+    `partition_by` all rows are the cells of one total. -#}
 {% macro small_cell_columns(people, partition_by, tie_breaker) -%}
-    {%- set in_order -%}
-        partition by {{ partition_by | join(', ') }}
-        order by case when {{ people }} > 0 then 0 else 1 end, {{ people }}, {{ tie_breaker }}
+    {%- set partition -%}
+        {%- if partition_by %}partition by {{ partition_by | join(', ') }}{% endif -%}
     {%- endset -%}
-    coalesce(
-        min(case when {{ people }} > 0 then {{ people }} end) over (partition by {{ partition_by | join(', ') }}), 0
-    ) as {{ people }}_smallest,
+    {%- set in_order -%}
+        {{ partition }} order by case when {{ people }} > 0 then 0 else 1 end, {{ people }}, {{ tie_breaker }}
+    {%- endset -%}
+    coalesce(min(case when {{ people }} > 0 then {{ people }} end) over ({{ partition }}), 0)
+        as {{ people }}_smallest,
     row_number() over ({{ in_order }}) as {{ people }}_rank,
     sum({{ people }}) over (
         {{ in_order }} rows between unbounded preceding and current row
