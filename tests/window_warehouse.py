@@ -27,6 +27,8 @@ from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
 Row = dict[str, Any]
+# No seeds and no tests.
+_MODELS = ("--resource-type", "model", "--resource-type", "snapshot")
 
 
 @dataclass
@@ -61,10 +63,10 @@ class WindowWarehouse:
             connection.execute(text, parameters)
 
     def build(self, as_of: datetime, *options: str, **variables: str) -> tuple[str, ...]:
-        """`dbt run` of the relations and all that they read; what failed."""
+        """Build the relations and all models and snapshots that they read; what failed."""
         settings = replace(self.settings, as_of=as_of)
         arguments = dbt_arguments(
-            ["run", "--quiet", *options],
+            ["build", "--quiet", *_MODELS, *options],
             target=settings.target,
             target_path=target_path(settings),
             select=" ".join(f"+{relation.split('.')[1]}" for relation in self.relations),

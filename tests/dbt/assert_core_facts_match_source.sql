@@ -1,5 +1,5 @@
--- Closed days that a build touches on which a fact has more or fewer rows than its source: rows lost to a join, doubled
--- by one (a user name that is there twice), or left over from rows that the source took back.
+-- Closed days that a build touches on which a fact has more or fewer rows than its source: rows lost to a
+-- join, doubled by one (a user name that is there twice), or left over from rows that the source took back.
 {%- set facts = [
     ('fct_logins', 'stg_core__login_attempts'),
     ('fct_audit_events', 'stg_core__audit_logs'),

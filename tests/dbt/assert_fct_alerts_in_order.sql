@@ -1,5 +1,6 @@
--- Alerts of the closed days that a build touches, whose clock runs backwards, that were resolved before they were taken on, or whose
--- state and times disagree: their durations would be negative, or missing where there should be one.
+-- Alerts of the closed days that a build touches whose clock runs backwards, that were resolved before they
+-- were taken on, or whose state and times disagree: durations would be negative, or missing where there
+-- should be one.
 select
     alert_id,
     status,

@@ -1,5 +1,5 @@
--- Closed days that a build touches on which the messages differ in number from their source, or on which the five states
--- do not sum to the messages: a state that joins the enum would otherwise vanish from every count.
+-- Closed days that a build touches on which the messages differ in number from their source, or on which
+-- the five states do not sum to the messages: a state that joins the enum would vanish from every count.
 with rows_a_day as (
     select
         stat_date,

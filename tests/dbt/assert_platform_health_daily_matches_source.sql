@@ -1,5 +1,5 @@
--- Closed days that a build touches on which measurements are missing or counted twice, on which the probes' four verdicts do
--- not sum to the probes, or on which more rules fired than alerts were raised.
+-- Closed days that a build touches on which measurements are missing or counted twice, on which the probes'
+-- four verdicts do not sum to the probes, or on which more rules fired than alerts were raised.
 with figures as (
     select
         stat_date,
