@@ -1,0 +1,63 @@
+"""Every value of the marts that join the six domains against Python, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import oracles.platform as oracle
+import pytest
+from oracles.base import Keyed, Raw
+from oracles.platform import Given
+from warehouses import ENGINES, Demo
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A mart under test: its grain, its oracle, and how many rows there are at least."""
+
+    grain: tuple[str, ...]
+    expected: Callable[[Raw, Given], Keyed]
+    least: int
+
+
+RELATIONS = {
+    "tenant_daily": Relation(("tenant_id", "stat_date"), oracle.tenant_daily, 1000),
+    "tenant_360": Relation(("tenant_id",), oracle.tenant_360, 10),
+    "executive_summary_daily": Relation(("stat_date",), oracle.executive_summary_daily, 365),
+}
+
+
+@pytest.mark.parametrize("name", RELATIONS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
+    relation = RELATIONS[name]
+    wanted = relation.expected(demo.raw, lambda home, table: demo.rows(engine, home, table))
+    demo.check(engine, f"warehouse.{name}", relation.grain, wanted, least=relation.least)
+
+
+def test_small_cells_are_hidden_and_others_are_not(demo: Demo) -> None:
+    """The sample has both kinds in each column of people, the running day aside."""
+    rows = [
+        row
+        for row in demo.rows("embedded", "warehouse", "tenant_daily")
+        if row["stat_date"] < demo.raw.today
+    ]
+    for people in oracle.TOLD_OF:
+        shown = [row[people] for row in rows if row[people] is not None]
+        assert max(shown) >= 5
+        assert len(shown) < len(rows)
+        assert not {1, 2, 3, 4} & set(shown)
+
+
+@pytest.mark.mysql
+def test_days_of_tenants_read_the_windows_months_only(demo: Demo) -> None:
+    """Of partitioned and growing tables the plan asks for a range, never for all."""
+    plan = demo.plan(demo.compiled("tenant_daily"))
+    growing = [step for step in plan if step["table"] in
+               ("service_orders", "saas_usage_statistics", "wework_tenant_usage")]  # fmt: skip
+    assert {step["table"] for step in growing} >= {"service_orders", "saas_usage_statistics"}
+    assert [step for step in growing if step["type"] != "range"] == []
+    events = [step for step in plan if step["table"] == "fct_behavior_events"]
+    assert events
+    assert all(len((step["partitions"] or "").split(",")) <= 2 for step in events)
