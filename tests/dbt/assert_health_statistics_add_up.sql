@@ -1,6 +1,7 @@
 -- A row that contradicts itself or the row before it: device states that do not make up the devices, or
 -- a total that is not the previous day's and the new ones. A running total that is read twice, or from
--- the wrong period, is plausible in each row and wrong only against its neighbour.
+-- the wrong period, is plausible in each row and wrong only against its neighbour. Days before the
+-- window are left alone: what came late for them is in the totals after them only.
 with days as (
 
     select
@@ -19,7 +20,7 @@ with days as (
         lag(total_records) over (partition by tenant_id, stat_type order by stat_date) as previous_records,
         lag(total_patients) over (partition by tenant_id, stat_type order by stat_date) as previous_patients
     from {{ ref('health_statistics') }}
-    where stat_date >= {{ add_days(as_of_date(), -1 * var('lookback_days') - 7) }}
+    where stat_date >= {{ add_days(as_of_date(), -1 * var('lookback_days')) }}
 
 )
 

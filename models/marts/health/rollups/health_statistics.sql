@@ -73,9 +73,10 @@ tenants as (
 
 ),
 
+-- distinct keeps MySQL from making the days anew at each of their uses
 days as (
 
-    select spine.date_day
+    select distinct spine.date_day
     from (
         {{ day_spine(
             '(select ' ~ greatest_of([week_start(year_start('min(first_day)')), first_day]) ~ ' from tenants)',
@@ -87,7 +88,7 @@ days as (
 
 period_days as (
 
-    select
+    select distinct
         days_of_periods.date_day,
         days_of_periods.stat_type,
         days_of_periods.stat_date,
@@ -178,19 +179,27 @@ counted_records as (
 ),
 
 -- a tenant without a total so far is counted once, by the index on its id
-earlier_records as (
+uncounted_tenants as (
 
-    select
-        tenants.tenant_id,
-        count(*) as total_records
+    select tenants.tenant_id
     from tenants
     left join counted_records
         on counted_records.tenant_id = tenants.tenant_id
-    inner join {{ ref('stg_health__records') }} as records
-        on records.tenant_id = tenants.tenant_id
-            and records.created_at < {{ add_days(counted_day, 1) }}
     where counted_records.tenant_id is null
-    group by tenants.tenant_id
+
+),
+
+earlier_records as (
+
+    select
+        tenant_id,
+        (
+            select count(*)
+            from {{ ref('stg_health__records') }} as records
+            where records.tenant_id = uncounted_tenants.tenant_id
+                and records.created_at < {{ add_days(counted_day, 1) }}
+        ) as total_records
+    from uncounted_tenants
 
 ),
 
