@@ -1,6 +1,6 @@
 {#- A query of what tenants used between two days (half-open, dates): tenant_id, usage_date and one column
-    for each of `figures`, from those sources alone that they need. A row for tenants and days with
-    anything to count; bytes and counts are exact and may be summed.
+    for each of `figures`, from those sources alone that they need. A row per tenant, day and source, NULL
+    in what another source counts: sum each figure. Bytes, amounts and counts are exact.
 
     Figures: ai_requests, api_calls (AI requests are some of them), ai_tokens_consumed, ai_cost,
     bandwidth_bytes, exports_performed, wework_messages_sent, wework_alerts_triggered, ai_conversations,
@@ -10,13 +10,6 @@
     {%- for part in tenant_usage_sources() if part.figures | select('in', figures) | list -%}
         {%- do needed.append(part) -%}
     {%- endfor -%}
-select
-    tenant_id,
-    usage_date,
-    {%- for figure in figures %}
-    coalesce(sum({{ figure }}), 0) as {{ figure }}{{ ',' if not loop.last }}
-    {%- endfor %}
-from (
     {%- for part in needed %}
     select
         tenant_id,
@@ -35,10 +28,6 @@ from (
         {{ business_date(part.moment) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
-) as counted
-group by
-    tenant_id,
-    usage_date
 {%- endmacro %}
 
 

@@ -174,15 +174,34 @@ clock_windows as (
 
 open_days as (
 
-    select tenant_usage.*
+    select
+        tenant_usage.tenant_id,
+        tenant_usage.usage_date,
+        coalesce(sum(tenant_usage.api_calls), 0) as api_calls,
+        coalesce(sum(tenant_usage.wework_messages_sent), 0) as wework_messages_sent,
+        coalesce(sum(tenant_usage.wework_alerts_triggered), 0) as wework_alerts_triggered,
+        coalesce(sum(tenant_usage.ai_conversations), 0) as ai_conversations,
+        coalesce(sum(tenant_usage.ai_tokens_consumed), 0) as ai_tokens_consumed,
+        coalesce(sum(tenant_usage.notifications_sent), 0) as notifications_sent
     from ({{ tenant_usage_by_day(kept_figures, open_from, tomorrow) }}) as tenant_usage
+    group by
+        tenant_usage.tenant_id,
+        tenant_usage.usage_date
 
 ),
 
 unkept_days as (
 
-    select tenant_usage.*
+    select
+        tenant_usage.tenant_id,
+        tenant_usage.usage_date,
+        coalesce(sum(tenant_usage.alerts_raised), 0) as alerts_raised,
+        coalesce(sum(tenant_usage.emails_sent), 0) as emails_sent,
+        coalesce(sum(tenant_usage.sms_sent), 0) as sms_sent
     from ({{ tenant_usage_by_day(other_figures, add_days(today, 1 - windows), tomorrow) }}) as tenant_usage
+    group by
+        tenant_usage.tenant_id,
+        tenant_usage.usage_date
 
 ),
 

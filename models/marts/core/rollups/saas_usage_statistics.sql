@@ -39,8 +39,25 @@ tenant_days as (
 
 flows as (
 
-    select tenant_usage.*
+    select
+        tenant_usage.tenant_id,
+        tenant_usage.usage_date,
+        sum(tenant_usage.api_calls) as api_calls,
+        sum(tenant_usage.bandwidth_bytes) as bandwidth_bytes,
+        sum(tenant_usage.wework_messages_sent) as wework_messages_sent,
+        sum(tenant_usage.wework_alerts_triggered) as wework_alerts_triggered,
+        sum(tenant_usage.ai_conversations) as ai_conversations,
+        sum(tenant_usage.ai_tokens_consumed) as ai_tokens_consumed,
+        sum(tenant_usage.ai_requests) as ai_requests,
+        sum(tenant_usage.ai_cost) as ai_cost,
+        sum(tenant_usage.health_records_created) as health_records_created,
+        sum(tenant_usage.notifications_sent) as notifications_sent,
+        sum(tenant_usage.files_uploaded) as files_uploaded,
+        sum(tenant_usage.exports_performed) as exports_performed
     from ({{ tenant_usage_by_day(flows, window_start(), window_end()) }}) as tenant_usage
+    group by
+        tenant_usage.tenant_id,
+        tenant_usage.usage_date
 
 ),
 

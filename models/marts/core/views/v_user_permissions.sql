@@ -60,15 +60,7 @@ inheritances as (
 
 ),
 
-allowed as (
-
-    select
-        role_id,
-        permission_id
-    from {{ ref('stg_core__role_permissions') }}
-    where permission_type = 'allow'
-
-    union all
+inherited as (
 
     select
         inheritances.role_id,
@@ -99,13 +91,25 @@ inner join {{ ref('stg_core__users') }} as users
         and users.tenant_id = assignments.tenant_id
 inner join roles
     on roles.role_id = assignments.role_id
-inner join allowed
-    on allowed.role_id = assignments.role_id
+inner join {{ ref('stg_core__role_permissions') }} as grants
+    on grants.role_id = assignments.role_id
 inner join {{ ref('stg_core__permissions') }} as permissions
-    on permissions.permission_id = allowed.permission_id
+    on permissions.permission_id = grants.permission_id
 where users.status = 'active'
     and {{ is_present_user('users.status', 'users.deleted_at') }}
     and permissions.status = 'active'
+    and (
+        grants.permission_type = 'allow'
+        or (
+            grants.permission_type = 'inherit'
+            and exists (
+                select 1
+                from inherited
+                where inherited.role_id = grants.role_id
+                    and inherited.permission_id = grants.permission_id
+            )
+        )
+    )
     -- one refusal among the user's roles outweighs what the others allow
     and not exists (
         select 1
@@ -115,7 +119,7 @@ where users.status = 'active'
         inner join {{ ref('stg_core__role_permissions') }} as refusals
             on refusals.role_id = user_roles.role_id
         where user_roles.user_id = assignments.user_id
-            and refusals.permission_id = allowed.permission_id
+            and refusals.permission_id = grants.permission_id
             and refusals.permission_type = 'deny'
             and {{ is_assignment_in_force('user_roles') }}
     )
