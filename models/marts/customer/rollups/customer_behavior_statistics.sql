@@ -59,7 +59,8 @@ with event_days as (
 
 ),
 
--- a day that was counted before and has no events any more stays among these with 0 of them
+-- a day that was counted before and has no events any more stays among these with 0 of them; instants are
+-- cast because MySQL's min() over NULLs of a timestamp column is 0000-00-00
 window_days as (
 
     select
@@ -71,8 +72,8 @@ window_days as (
         event_days.total_value,
         event_days.max_value,
         event_days.total_duration_seconds,
-        event_days.first_event_time,
-        event_days.last_event_time
+        {{ cast_to('event_days.first_event_time', 'timestamp') }} as first_event_time,
+        {{ cast_to('event_days.last_event_time', 'timestamp') }} as last_event_time
     from event_days
     inner join {{ ref('stg_customer__customers') }} as customers
         on customers.customer_id = event_days.customer_id
@@ -143,8 +144,8 @@ kept_rows as (
         kept.total_value,
         kept.max_value,
         kept.total_duration_seconds,
-        kept.first_event_time,
-        kept.last_event_time
+        {{ cast_to('kept.first_event_time', 'timestamp') }} as first_event_time,
+        {{ cast_to('kept.last_event_time', 'timestamp') }} as last_event_time
     from active_pairs
     inner join {{ own_rows() }} as kept
         on kept.customer_id = active_pairs.customer_id
