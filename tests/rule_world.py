@@ -150,8 +150,8 @@ class RuleWorld:
         people, values, scores, held, days = [], [], [], [], []
         for number in range(customers):
             key = f"{tenant[-1]}-customer-{number:05}"
-            known = _columns(rng)
-            known |= {"customer_code": str(number), "phone": None, "email": None}
+            known = _columns(rng, number)
+            known |= {"customer_code": str(number), **_unique(rng, number)}
             people.append({"id": key, "tenant_id": tenant, **known})
             figures = dict.fromkeys(("clv", "lifespan_months", "orders_per_month"))
             if rng.random() < 0.7:
@@ -219,11 +219,16 @@ class RuleWorld:
                     )
 
 
+def _unique(rng: random.Random, number: int) -> dict[str, Any]:
+    """What no two customers of a tenant share."""
+    return {"phone": _maybe(rng, [f"138{number:08}"]), "email": _maybe(rng, [f"{number}@x.cn"])}
+
+
 def _maybe(rng: random.Random, values: Sequence[Any]) -> Any:
     return None if rng.random() < 0.15 else rng.choice(values)
 
 
-def _columns(rng: random.Random) -> dict[str, Any]:
+def _columns(rng: random.Random, number: int) -> dict[str, Any]:
     """A customer's own columns, each NULL at times where the table allows it."""
     known: dict[str, Any] = {}
     for name, asked in fields_of("customer").items():
@@ -234,6 +239,8 @@ def _columns(rng: random.Random) -> dict[str, Any]:
                 known[name] = _maybe(rng, asked.choices)
             case Kind.TEXT:
                 known[name] = _maybe(rng, [t for t in TEXTS if len(t) <= 20])
+                if name == "nickname" and number < 2 * len(TEXTS):
+                    known[name] = TEXTS[number % len(TEXTS)]
             case Kind.DATE:
                 known[name] = _maybe(rng, DATES)
             case Kind.TIME:

@@ -159,7 +159,7 @@ def run_operation(
         )
     run = Run(settings, clock.now(settings), dry_run, trigger, batch_rows)
     began = time.monotonic()
-    with only_one(settings, operation.name):
+    with only_one(settings, operation.name), _kept_open(settings):
         try:
             operation.perform(run)
         except Exception as error:
@@ -218,6 +218,20 @@ def only_one(settings: Settings, name: str) -> Iterator[None]:
 
 
 @contextmanager
+def _kept_open(settings: Settings) -> Iterator[None]:
+    """Hold the DuckDB file for the whole run: opening it for each batch costs more than the batch.
+
+    MySQL's connections come from a pool.
+    """
+    if settings.is_mysql:
+        yield
+        return
+    with database.connect(settings) as connection:
+        connection.commit()
+        yield
+
+
+@contextmanager
 def _mysql_guard(settings: Settings, name: str) -> Iterator[bool]:
     lock = f"{settings.database_prefix}warehouse.{name}"
     if len(lock) > LONGEST_NAME:
@@ -235,7 +249,7 @@ def _mysql_guard(settings: Settings, name: str) -> Iterator[bool]:
 
 @contextmanager
 def _file_guard(settings: Settings, name: str) -> Iterator[bool]:
-    # Beside the file and not in it: the file is open only while a batch is read or written.
+    # Beside the file, so that a second run is refused at once and does not wait for the file.
     path = settings.duckdb_path
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.{name}.lock").open("w") as file:
