@@ -147,11 +147,16 @@ def test_a_night_s_window_reads_its_months_of_logs(demo: Demo, model: str) -> No
 
 
 @pytest.mark.mysql
-def test_a_night_s_records_come_from_the_index_on_their_time(demo: Demo) -> None:
-    """Records by created_at and recorded_at, earlier ones only of tenants without a total."""
-    steps = read_tables(demo.plan(demo.compiled("health_statistics")))
-    keys = sorted(str(step["key"]) for step in steps["health_records"])
-    assert keys == ["ix_created_at", "ix_recorded_at", "ix_tenant_id_patient_id"]
+def test_a_night_s_records_can_come_from_the_index_on_their_time(demo: Demo) -> None:
+    """Records by created_at and recorded_at, earlier ones only of tenants without a total.
+
+    Whether the first two pay is the server's to say: eight days are a sixth of what the demo has.
+    """
+    reads = read_tables(demo.plan(demo.compiled("health_statistics")))["health_records"]
+    by_tenant = [read for read in reads if "ix_tenant_id_patient_id" in read["possible_keys"]]
+    assert [(r["type"], r["key"]) for r in by_tenant] == [("ref", "ix_tenant_id_patient_id")]
+    others = sorted(read["possible_keys"] for read in reads if read not in by_tenant)
+    assert others == ["ix_created_at", "ix_recorded_at"]
 
 
 @pytest.mark.mysql

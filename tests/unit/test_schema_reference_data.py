@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import datetime
 
 import pytest
+import yaml
 
 from orchestration.errors import WarehouseError
 from orchestration.schema.record import load_record
@@ -116,6 +117,20 @@ def test_a_bad_value_is_named(tmp_path):
         default_rows(RECORD.table("saas_roles"), NOW, tmp_path)
 
 
+def made_by_marts() -> set[tuple[str, ...]]:
+    """Values that the marts make themselves: those that their YAML accepts, in its order."""
+    marts = PROJECT_ROOT / "models" / "marts"
+    return {
+        (file.relative_to(marts).parts[0], model["name"], column["name"], str(value), str(position))
+        for file in marts.rglob("_*.yml")
+        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", [])
+        for column in model["columns"]
+        for test in column.get("tests", [])
+        if "accepted_values" in test
+        for position, value in enumerate(test["accepted_values"]["values"], 1)
+    }
+
+
 def test_every_enum_value_has_its_labels_and_no_label_is_left_over():
     with (PROJECT_ROOT / "seeds" / "code_labels.csv").open(encoding="utf-8") as handle:
         labels = list(csv.DictReader(handle))
@@ -128,7 +143,7 @@ def test_every_enum_value_has_its_labels_and_no_label_is_left_over():
     keys = ("domain", "table_name", "column_name", "code", "sort_order")
     found = [tuple(label[key] for key in keys) for label in labels]
     assert set(expected) - set(found) == set(), "values without a label"
-    assert set(found) - set(expected) == set(), "labels without a value"
+    assert set(found) - set(expected) - made_by_marts() == set(), "labels without a value"
     assert len(found) == len(set(found))
     for label in labels:
         assert label["label_en"].isascii(), label
