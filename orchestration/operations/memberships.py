@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -209,10 +210,19 @@ def write(
 def insert_missing(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    """Insert the rows that no unique key has yet, and return how many these were."""
+    """Insert the rows that no unique key has yet, and return how many these were.
+
+    First thing in its transaction: DuckDB takes no rows beside a result that is still open.
+    """
     if connection.dialect.name == "mysql":
         return connection.execute(table.insert().prefix_with("ignore"), rows).rowcount
-    before = connection.scalar(sa.select(sa.func.count()).select_from(table))
-    connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
-    after = connection.scalar(sa.select(sa.func.count()).select_from(table))
-    return int(after or 0) - int(before or 0)
+    # DuckDB takes 20 ms for a row bound by itself, and a moment for a batch that it can scan.
+    names = list(rows[0])
+    batch = sa.table("rows_to_insert", *(sa.column(name) for name in names))
+    driver: Any = connection.connection.driver_connection
+    driver.register(batch.name, pa.Table.from_pylist(list(rows)))
+    try:
+        insert = postgresql.insert(table).from_select(names, sa.select(*batch.c))
+        return connection.execute(insert.on_conflict_do_nothing()).rowcount
+    finally:
+        driver.unregister(batch.name)
