@@ -4,7 +4,7 @@ dbt 1.7 imports each top-level module named `dbt_…` when it starts; this one w
 are opened. MySQL: business time zone, short lock waits, and a server that is really MySQL 8 or
 later. DuckDB: a sentence instead of a traceback when another process holds the file. Both: the
 masking key's pads as session variables, so that no SQL, compiled or logged, ever holds the key.
-MySQL again: a view that loses a deadlock over the server's dictionary is created once more.
+MySQL again: a view or key that meets another session's lock is created once more.
 And `dbt build -s wework`: a domain's name selects its models in every layer.
 """
 
@@ -32,9 +32,11 @@ plugins: list[type] = []
 
 MASK_VARIABLES = ("warehouse_mask_inner", "warehouse_mask_outer")
 _HMAC_BLOCK_BYTES = 64
-# Two threads that create views can meet in the server's own dictionary; one of them is told 1213.
-DEADLOCK = "1213 (40001)"
-VIEW_ATTEMPTS = 5
+# Threads that create views can meet in the server's own dictionary (1213), and a table that gets a
+# foreign key must wait for readers of the parent (1205, after a few seconds: nobody queues behind it).
+LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
+DEFINITIONS = ("create or replace", "alter table")
+DEFINITION_ATTEMPTS = 8
 _KEY_LOCK = threading.Lock()
 
 
@@ -106,12 +108,13 @@ def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
 
 
 def add_mysql_query(original: Any, manager: Any, sql: str, *args: Any, **kwargs: Any) -> Any:
-    """As dbt does it; only a view, which is a transaction of its own, is tried again."""
-    for attempt in range(1, VIEW_ATTEMPTS):
+    """As dbt does it; only definitions, each a transaction of its own, are tried again."""
+    for attempt in range(1, DEFINITION_ATTEMPTS):
         try:
             return original(manager, sql, *args, **kwargs)
         except DbtDatabaseError as error:
-            if DEADLOCK not in str(error) or "create or replace" not in sql.lower():
+            is_lock = any(code in str(error) for code in LOCK_ERRORS)
+            if not is_lock or not any(words in sql.lower() for words in DEFINITIONS):
                 raise
             time.sleep(0.1 * attempt)
     return original(manager, sql, *args, **kwargs)

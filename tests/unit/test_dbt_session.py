@@ -126,11 +126,14 @@ def test_a_missing_folder_is_named(embedded_settings: Settings, tmp_path: Path) 
     ("sql", "message", "asked"),
     [
         ("create or replace sql security invoker view v as select 1", "1213 (40001): Dead", 3),
+        ("alter table t add constraint c foreign key (a) references b (c)", "1205 (HY000): L", 3),
         ("create or replace view v as select 1", "1146 (42S02): no such table", 1),
         ("insert into t select 1", "1213 (40001): Deadlock found", 1),
     ],
 )
-def test_only_a_view_that_met_a_deadlock_is_tried_again(sql: str, message: str, asked: int) -> None:
+def test_only_a_definition_that_met_a_lock_is_tried_again(
+    sql: str, message: str, asked: int
+) -> None:
     """Anything else may have lost the transaction that it was part of."""
     calls = []
 
