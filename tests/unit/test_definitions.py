@@ -151,16 +151,22 @@ class TestWhatIsThere:
             assert graph.get(key).description, f"{key.to_user_string()} has no description"
             assert graph.get(key).owners, f"{key.to_user_string()} has no owner"
 
-    def test_a_domain_that_is_switched_off_leaves_no_assets_and_no_schedules(
+    def test_of_a_domain_that_is_switched_off_only_what_others_read_is_left(
         self, settings: Settings
     ) -> None:
+        """What joins all domains still builds, from empty relations; nothing else stays."""
         repository = _repository(replace(settings, domains=("core", "health")))
-        groups = {
-            repository.asset_graph.get(key).group_name
-            for key in repository.asset_graph.get_all_asset_keys()
+        graph = repository.asset_graph
+        groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
+        assert {"core_sources", "health_sources", "core_staging"} <= groups
+        assert "wework_sources" not in groups
+        left = {
+            key.path[-1]
+            for key in graph.get_all_asset_keys()
+            if graph.get(key).group_name.startswith("wework")
         }
-        assert groups & {"core_staging", "core_sources", "health_sources"}
-        assert not [group for group in groups if group.startswith("wework")]
+        assert "stg_wework__message_records" in left  # saas_usage_statistics counts them
+        assert not left & {"fct_messages", "contact_growth_daily", "stg_wework__callback_logs"}
         assert repository.schedule_defs == []
         assert not repository.has_job("wework")
 
