@@ -33,7 +33,7 @@ plugins: list[type] = []
 MASK_VARIABLES = ("warehouse_mask_inner", "warehouse_mask_outer")
 _HMAC_BLOCK_BYTES = 64
 # Threads that create views can meet in the server's own dictionary (1213), and a table that gets a
-# foreign key must wait for readers of the parent (1205, after a few seconds: nobody queues behind it).
+# foreign key waits for readers of the parent (1205 after a few seconds: nobody queues behind it).
 LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
 DEFINITIONS = ("create or replace", "alter table")
 DEFINITION_ATTEMPTS = 8
