@@ -1,0 +1,173 @@
+"""Usage, quotas, sign-ins and permissions against Python, value by value, and what MySQL reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import oracles.core_usage as oracle
+import pandas as pd
+import pytest
+from oracles.base import Keyed, Raw, Row
+from warehouses import ENGINES, Demo
+
+CORE = "saas_unified_core"
+# Deployment adds rows of its own to these: they are taken as they stand.
+WITH_DEFAULTS = {
+    "saas_tenants": CORE,
+    "saas_tenant_quotas": CORE,
+    "saas_roles": CORE,
+    "saas_permissions": CORE,
+    "saas_role_permissions": CORE,
+    "wework_account_monitor_rules": "wework_platform",
+}
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
+
+    grain: tuple[str, ...]
+    expected: Callable[[Raw], Keyed]
+    columns: str = ""
+    least: int = 100
+
+
+RELATIONS = {
+    f"{CORE}.v_tenant_overview": Relation(
+        ("id",),
+        oracle.tenant_overview,
+        "id tenant_name tenant_code status subscription_plan user_count role_count max_users "
+        "max_storage_gb storage_used_gb created_at",
+        least=20,
+    ),
+    f"{CORE}.v_user_permissions": Relation(
+        ("user_id", "role_code", "permission_code", "scope_type"),
+        oracle.user_permissions,
+        "user_id tenant_id username role_code permission_code module action scope_type role_status",
+    ),
+    f"{CORE}.saas_usage_statistics": Relation(
+        ("tenant_id", "usage_date"),
+        oracle.usage_statistics,
+        "id tenant_id usage_date active_users api_calls storage_used_gb bandwidth_used_gb "
+        "wework_accounts_online wework_messages_sent wework_alerts_triggered ai_conversations "
+        "ai_tokens_consumed ai_requests ai_cost health_records_created health_patients_active "
+        "notifications_sent files_uploaded exports_performed created_at updated_at",
+        least=5000,
+    ),
+    f"{CORE}.saas_quota_usage_realtime": Relation(
+        ("tenant_id", "resource_type", "usage_period"),
+        oracle.quota_usage,
+        "id tenant_id resource_type current_usage usage_limit usage_period window_start window_end "
+        "peak_usage avg_usage last_reset_at alert_triggered usage_percentage created_at updated_at",
+        least=400,
+    ),
+    f"{CORE}.saas_security_daily": Relation(
+        ("tenant_id", "stat_date"), oracle.security_daily, least=5000
+    ),
+    "warehouse.fct_quota_utilization_daily": Relation(
+        ("tenant_id", "usage_date", "resource_type", "usage_period"), oracle.quota_utilization
+    ),
+}
+
+
+def with_defaults(demo: Demo, engine: str) -> Raw:
+    """The sample's rows and those that deployment added."""
+    frames = {
+        table: pd.DataFrame(demo.rows(engine, home, table), dtype=object)
+        for table, home in WITH_DEFAULTS.items()
+    }
+    known = {table: demo.raw.tables[table] for table in demo.raw.tables if table not in frames}
+    assert all(len(frames[table]) >= len(demo.raw.tables[table]) for table in frames)
+    return replace(demo.raw, tables=known | frames)
+
+
+@pytest.mark.parametrize("name", RELATIONS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
+    relation = RELATIONS[name]
+    wanted = relation.expected(with_defaults(demo, engine))
+    demo.check(engine, name, relation.grain, wanted, columns=relation.columns, least=relation.least)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_sample_uses_every_resource_but_the_traffic(demo: Demo, engine: str) -> None:
+    """A figure that is always 0 would prove nothing; gibibytes of traffic are beyond a demo."""
+    rows = demo.rows(engine, CORE, "saas_usage_statistics")
+    figures = set(rows[0]) - {"id", "tenant_id", "usage_date", "created_at", "updated_at"}
+    assert {name for name in figures if not any(row[name] for row in rows)} <= {"bandwidth_used_gb"}
+    found = demo.rows(engine, CORE, "saas_quota_usage_realtime")
+    assert not {row["resource_type"] for row in found} - {
+        row["resource_type"] for row in found if row["peak_usage"]
+    }
+
+
+# --- what MySQL reads --------------------------------------------------------------------------
+
+
+def read_tables(plan: list[Row]) -> dict[str, list[Row]]:
+    """The plan's rows by table; results of earlier steps are left out."""
+    found: dict[str, list[Row]] = {}
+    for step in plan:
+        if step["table"] and not step["table"].startswith("<"):
+            found.setdefault(step["table"], []).append(step)
+    return found
+
+
+@pytest.mark.mysql
+def test_one_tenant_s_overview_is_answered_from_indexes(demo: Demo) -> None:
+    wanted = Counter(row["tenant_id"] for row in demo.raw.rows("saas_users")).most_common()[-1][0]
+    steps = read_tables(
+        demo.plan(f"select * from {{saas_unified_core}}.v_tenant_overview where id = '{wanted}'")
+    )
+    assert set(steps) == {
+        "saas_tenants", "saas_tenant_quotas", "saas_usage_statistics", "saas_users",
+        "saas_user_roles",
+    }  # fmt: skip
+    assert all(
+        s["key"] and s["type"] in ("const", "ref") for table in steps.values() for s in table
+    )
+
+
+@pytest.mark.mysql
+def test_one_tenant_s_permissions_are_answered_from_indexes(demo: Demo) -> None:
+    """Only what roles inherit, a few dozen rows for all tenants, is looked up as a whole."""
+    wanted = Counter(row["tenant_id"] for row in demo.raw.rows("saas_user_roles")).most_common()
+    steps = read_tables(
+        demo.plan(
+            "select * from {saas_unified_core}.v_user_permissions "
+            f"where tenant_id = '{wanted[-1][0]}'"
+        )
+    )
+    for table in ("saas_users", "saas_user_roles", "saas_permissions"):
+        assert all(s["key"] and s["type"] in ("eq_ref", "ref") for s in steps[table]), table
+    assert all(s["possible_keys"] for s in steps["saas_role_permissions"])
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("model", ["saas_usage_statistics", "saas_security_daily"])
+def test_a_night_s_window_reads_one_month_of_what_is_partitioned(demo: Demo, model: str) -> None:
+    """27 to 30 June lie in one partition of the many that the demo has."""
+    steps = read_tables(demo.plan(demo.compiled(model)))
+    read = [s["partitions"] for table in steps.values() for s in table if s["partitions"]]
+    assert len(read) >= 1
+    assert set(read) == {"p202606"}
+    (attempts,) = steps["saas_login_attempts"]
+    assert (attempts["type"], attempts["key"]) == ("range", "ix_attempt_result_created_at")
+
+
+@pytest.mark.mysql
+def test_an_hour_s_quotas_read_no_more_than_a_month_of_raw_rows(demo: Demo) -> None:
+    """Thirty months of usage come from the statistics; alerts are looked at for thirty days."""
+    steps = read_tables(demo.plan(demo.compiled("saas_quota_usage_realtime")))
+    partitioned = [s for table in steps.values() for s in table if s["partitions"]]
+    assert {s["partitions"] for s in partitioned} == {"p202606"}
+    assert len(partitioned) == 6, [s["table"] for s in partitioned]
+
+
+@pytest.mark.mysql
+def test_utilization_reads_its_days_by_index(demo: Demo) -> None:
+    steps = read_tables(demo.plan(demo.compiled("fct_quota_utilization_daily")))
+    (usage,) = steps["tenant_usage_statistics"]
+    assert (usage["type"], usage["key"]) == ("range", "ix_usage_date")
