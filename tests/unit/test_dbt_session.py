@@ -131,9 +131,7 @@ def test_a_missing_folder_is_named(embedded_settings: Settings, tmp_path: Path) 
         ("insert into t select 1", "1213 (40001): Deadlock found", 1),
     ],
 )
-def test_a_definition_that_met_a_lock_is_tried_again(
-    sql: str, message: str, asked: int
-) -> None:
+def test_a_definition_that_met_a_lock_is_tried_again(sql: str, message: str, asked: int) -> None:
     """Anything else may have lost the transaction that it was part of."""
     calls = []
 
