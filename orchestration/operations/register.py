@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.operations import customer
+from orchestration.operations import customer, health
 from orchestration.operations.running import Operation
 
 OPERATIONS = (
@@ -18,5 +18,12 @@ OPERATIONS = (
         "customer",
         customer.update_dynamic_segments,
         "Recomputes the members and figures of the dynamic segments that are due.",
+    ),
+    Operation(
+        "evaluate_health_alert_rules",
+        "health",
+        health.evaluate_health_alert_rules,
+        "Evaluates threshold, combination and trend rules over the newest vital signs; raises "
+        "alerts, and resolves them where the condition has ended.",
     ),
 )

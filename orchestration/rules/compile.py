@@ -29,6 +29,8 @@ Columns = Mapping[str, sa.ColumnElement[Any]]
 BY_CODE_POINT = "utf8mb4_0900_bin"
 # Earlier than any MySQL timestamp, which must not be compared with what none can hold.
 EARLIEST_TIME = datetime(1971, 1, 1)
+# How much further back the weight before the first of the readings may lie.
+WEIGHT_LOOKBACK = timedelta(days=180)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,75 @@ def compile_for_customers(rule: Checked, context: Context) -> Compiled:
     return Compiled(
         rule, customers.c.id, source, customers.c.tenant_id == context.tenant_id, columns, context
     )
+
+
+def compile_for_patients(
+    rule: Checked, context: Context, since: datetime, readings: int = 1
+) -> Compiled:
+    """A rule over the newest sets of vital signs after `since`, so many of each patient.
+
+    `columns` also has measured_at and newest, 1 being the latest. Archived patients and the dead
+    are left out.
+    """
+    asked = dict.fromkeys(condition.field.name for condition in conditions(rule))
+    signs, patients = context.table("health_vital_signs"), context.table("health_patients")
+    latest = (signs.c.measured_at.desc(), signs.c.created_at.desc(), signs.c.id.desc())
+    source: sa.FromClause = signs.join(patients, patients.c.id == signs.c.patient_id)
+    picked = {name: signs.c[name] for name in asked if name != "weight_change_pct"}
+    if "weight_change_pct" in asked:
+        before = _weights_before(context, since)
+        source = source.outerjoin(before, before.c.id == signs.c.id)
+        picked["weight_change_pct"] = _change_pct(signs.c.weight, before.c.before)
+    picked["measured_at"] = signs.c.measured_at
+    rank = sa.func.row_number().over(partition_by=signs.c.patient_id, order_by=latest)
+    ranked = (
+        sa.select(
+            signs.c.patient_id,
+            rank.label("newest"),
+            *(column.label(name) for name, column in picked.items()),
+        )
+        .select_from(source)
+        .where(
+            signs.c.tenant_id == context.tenant_id,
+            signs.c.measured_at > since,
+            signs.c.measured_at <= context.as_of,
+            patients.c.status.not_in(("archived", "deceased")),
+        )
+        .subquery("readings")
+    )
+    columns = {name: ranked.c[name] for name in (*picked, "newest")}
+    return Compiled(
+        rule, ranked.c.patient_id, ranked, ranked.c.newest <= readings, columns, context
+    )
+
+
+def _weights_before(context: Context, since: datetime) -> sa.Subquery:
+    """Each weighing's id and the weight of the patient's weighing before it."""
+    signs = context.table("health_vital_signs")
+    order = (signs.c.measured_at, signs.c.created_at, signs.c.id)
+    before = sa.func.lag(signs.c.weight).over(partition_by=signs.c.patient_id, order_by=order)
+    return (
+        sa.select(signs.c.id, before.label("before"))
+        .where(
+            signs.c.tenant_id == context.tenant_id,
+            signs.c.weight.is_not(None),
+            signs.c.measured_at > since - WEIGHT_LOOKBACK,
+            signs.c.measured_at <= context.as_of,
+        )
+        .subquery("weights")
+    )
+
+
+def _change_pct(
+    weight: sa.ColumnElement[Any], before: sa.ColumnElement[Any]
+) -> sa.ColumnElement[Any]:
+    """Percent, rounded half up to two decimals: in whole numbers, for the engines' decimals differ.
+
+    The quotient of two whole numbers of this size is exact enough as a double to take its floor.
+    """
+    now, then = (sa.cast(100 * column, sa.BigInteger) for column in (weight, before))
+    doubled = sa.cast(20_000 * (now - then) + then, sa.Double)
+    return sa.func.floor(doubled / sa.func.nullif(2 * then, 0)) / 100.0
 
 
 def _behavior_name(behavior: Behavior) -> str:
