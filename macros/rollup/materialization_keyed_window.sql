@@ -27,20 +27,10 @@
     {%- set figures = columns | reject('in', ['created_at', 'updated_at'] if is_stamped else []) | list -%}
     {% do require_same_columns(target_relation, sql, figures) %}
 
-    {% if flags.FULL_REFRESH and not var('start_date', none) %}
-        {%- set twin = make_intermediate_relation(target_relation) -%}
-        {% do make_twin(target_relation, twin) %}
-        {% if is_stamped %}
-            {% do put_new_rows_aside(target_relation, sql, figures) %}
-            {% call statement('main') -%}
-                insert into {{ twin }} ({{ quoted_columns(figures) }}, created_at, updated_at)
-                {{ stamped_rows(target_relation, figures, [config.require('unique_key')]) }}
-            {%- endcall %}
-        {% else %}
-            {% call statement('main') %}{{ insert_rows(twin, sql, columns) }}{% endcall %}
-        {% endif %}
-        {% do refuse_lost_history(target_relation, twin, stored, config.require('window_column')) %}
-        {% do swap_twin(target_relation, twin) %}
+    {% if is_refresh() %}
+        {% do refresh_in_twin(
+            target_relation, sql, stored, is_stamped, [config.require('unique_key')], config.require('window_column')
+        ) %}
     {% elif run_query('select 1 as found from ' ~ target_relation ~ ' limit 1') | length == 0 %}
         {% call statement('main') -%}
             insert into {{ target_relation }} ({{ quoted_columns(columns) }})
@@ -137,9 +127,7 @@
     {%- set gone = 'from ' ~ new_rows ~ ' where ' ~ config.require('gone_when') -%}
     {% if sources and not var('accept_lost_history')
         and run_query('select 1 as found ' ~ gone ~ ' limit 1') | length > 0 %}
-        {%- set horizon = run_query(
-            'select greatest_day from (' ~ latest_of_first_days(sources) ~ ') as horizon'
-        ).rows[0][0] -%}
+        {%- set horizon = horizon_of(sources) -%}
         {%- set lost = run_query(
             'select count(*) as row_count ' ~ gone ~ ' and ' ~ config.require('window_column')
             ~ " < date '" ~ horizon ~ "' and " ~ config.require('window_column') ~ ' >= ' ~ window_start()

@@ -38,22 +38,10 @@
     {%- endset -%}
     {% do require_same_columns(target_relation, sql, figures) %}
 
-    {% if flags.FULL_REFRESH and not var('start_date', none) %}
-        {%- set twin = make_intermediate_relation(target_relation) -%}
-        {% do make_twin(target_relation, twin) %}
-        {% if is_stamped %}
-            {% do put_new_rows_aside(target_relation, sql, figures) %}
-            {% call statement('main') -%}
-                insert into {{ twin }} ({{ quoted_columns(figures) }}, created_at, updated_at)
-                {{ stamped_rows(target_relation, figures, config.require('grain')) }}
-            {%- endcall %}
-        {% else %}
-            {% call statement('main') %}{{ insert_rows(twin, sql, columns) }}{% endcall %}
-        {% endif %}
-        {% if window_column %}
-            {% do refuse_lost_history(target_relation, twin, stored, window_column) %}
-        {% endif %}
-        {% do swap_twin(target_relation, twin) %}
+    {% if is_refresh() %}
+        {% do refresh_in_twin(
+            target_relation, sql, stored, is_stamped, config.require('grain') if is_stamped else [], window_column
+        ) %}
     {% elif is_stamped %}
         {% do replace_stamped_rows(target_relation, sql, columns, figures, in_window, config.require('grain')) %}
     {% else %}

@@ -1,7 +1,7 @@
 {#- The table that a keyed_window model writes, for the model to read what it built before; nothing on a
     full refresh, which starts anew. It wants an alias: `from {{ own_rows() }} as rows_before`. -#}
 {% macro own_rows() -%}
-    {%- if flags.FULL_REFRESH and not var('start_date', none) -%}
+    {%- if is_refresh() -%}
         (select * from {{ this }} where 1 = 0)
     {%- else -%}
         {{ this }}

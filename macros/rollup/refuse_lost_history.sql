@@ -4,9 +4,7 @@
 {% macro refuse_lost_history(relation, twin, columns, window_column) %}
     {%- set sources = retained_sources(model.unique_id, []) | unique(attribute='name') | list -%}
     {% if sources and not var('accept_lost_history') %}
-        {%- set horizon = run_query(
-            'select greatest_day from (' ~ latest_of_first_days(sources) ~ ') as horizon'
-        ).rows[0][0] -%}
+        {%- set horizon = horizon_of(sources) -%}
         {%- set keys = model.meta.get('primary_key') -%}
         {%- set lost = run_query(lost_rows(relation, twin, columns, keys, window_column, horizon)).rows[0] -%}
         {% if lost[0] %}
@@ -51,16 +49,19 @@
 
 
 {#- The first day that all of the relations still hold; an empty one holds none. -#}
-{% macro latest_of_first_days(sources) -%}
-    select max(first_day) as greatest_day
-    from (
-        {%- for source in sources %}
-        select coalesce(cast(min({{ source.column }}) as date), {{ add_days(as_of_date(), 1) }}) as first_day
-        from {{ source.relation }}
-        {{ 'union all' if not loop.last }}
-        {%- endfor %}
-    ) as first_days
-{%- endmacro %}
+{% macro horizon_of(sources) %}
+    {%- set latest_of_first_days -%}
+        select max(first_day) as greatest_day
+        from (
+            {%- for source in sources %}
+            select coalesce(cast(min({{ source.column }}) as date), {{ add_days(as_of_date(), 1) }}) as first_day
+            from {{ source.relation }}
+            {{ 'union all' if not loop.last }}
+            {%- endfor %}
+        ) as first_days
+    {%- endset -%}
+    {{ return(run_query(latest_of_first_days).rows[0][0]) }}
+{% endmacro %}
 
 
 {#- How many old rows before the horizon the twin lacks or shows with nothing where a figure was. -#}
