@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from orchestration import database
-from orchestration.schema.metadata import build_metadata, table_named
-from orchestration.schema.record import load_record
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,9 +127,7 @@ def refresh_ab_test_results(settings: Settings) -> int:
 
     home = database.database_name(settings, "warehouse")
     arms = sa.table(ARMS, *(sa.column(name) for name in COPIED), schema=home)
-    dialect = "mysql" if settings.is_mysql else "duckdb"
-    record = load_record((DOMAIN,))
-    results = table_named(build_metadata(record, dialect, settings.database_prefix), RESULTS)
+    results = table_named(metadata_of(settings), RESULTS)
     with database.begin(settings) as connection:
         found = [dict(row) for row in connection.execute(sa.select(arms)).mappings()]
         # Objects: a whole number beside a NULL must not become a float.

@@ -63,6 +63,11 @@ class Settings:
         """Whether the chosen engine is MySQL."""
         return self.target == "mysql"
 
+    @property
+    def dialect(self) -> str:
+        """The chosen engine by SQLAlchemy's name: mysql or duckdb."""
+        return "mysql" if self.is_mysql else "duckdb"
+
     @cached_property
     def mysql(self) -> MySQLConnection:
         """The MySQL server from MYSQL_* or, without MYSQL_HOST, the private one.

@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from oracles.rules import Subject
 
 from orchestration import database
-from orchestration.operations.running import metadata_of
 from orchestration.rules.context import Context, built_marts
 from orchestration.rules.fields import Kind, fields_of
 from orchestration.schema.deploy import deploy
+from orchestration.schema.metadata import metadata_of
 from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
@@ -79,10 +79,9 @@ class RuleWorld:
         """The tenant's tables as of AS_OF."""
         with database.connect(self.settings) as connection:
             built = built_marts(connection, self.settings.database_prefix)
-        dialect = "mysql" if self.settings.is_mysql else "duckdb"
         return Context(
-            metadata_of(self.settings), self.settings.database_prefix, dialect, tenant_id, AS_OF,
-            built,
+            metadata_of(self.settings), self.settings.database_prefix, self.settings.dialect,
+            tenant_id, AS_OF, built,
         )  # fmt: skip
 
     def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -22,8 +22,7 @@ from harness import clean_environment
 from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
 from orchestration.schema.deploy import deploy
-from orchestration.schema.metadata import build_metadata, table_named
-from orchestration.schema.record import load_record
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.settings import Settings
 
 Row = dict[str, Any]
@@ -51,10 +50,9 @@ class WindowWarehouse:
 
     def insert(self, table: str, *rows: Row) -> None:
         """Insert raw rows."""
-        dialect = "mysql" if self.settings.is_mysql else "duckdb"
-        metadata = build_metadata(load_record(self.domains), dialect, self.settings.database_prefix)
+        target = table_named(metadata_of(self.settings), table)
         with database.begin(self.settings) as connection:
-            connection.execute(sa.insert(table_named(metadata, table)), list(rows))
+            connection.execute(sa.insert(target), list(rows))
 
     def execute(self, statement: str, **parameters: Any) -> None:
         """One statement that names its tables as {prefix}database.table."""

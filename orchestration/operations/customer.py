@@ -29,11 +29,12 @@ from orchestration.operations.memberships import (
     standings,
     write,
 )
-from orchestration.operations.running import Run, metadata_of
+from orchestration.operations.running import Run
 from orchestration.rules.compile import compile_for_customers
 from orchestration.rules.context import Context, built_marts
 from orchestration.rules.fields import Kind
 from orchestration.rules.grammar import Checked, RuleFault, conditions, parse
+from orchestration.schema.metadata import metadata_of
 
 WEEK = timedelta(days=7)
 

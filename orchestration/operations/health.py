@@ -13,10 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from orchestration.operations.running import Run, metadata_of
+from orchestration.operations.running import Run
 from orchestration.rules.compile import compile_for_patients
 from orchestration.rules.context import Context
 from orchestration.rules.grammar import Checked, RuleFault, parse
+from orchestration.schema.metadata import metadata_of
 from orchestration.schema.record import load_record
 
 # A reading older than this says nothing about today, unless evaluation_window says how many days.
@@ -197,8 +198,14 @@ def _enabled(run: Run) -> list[dict[str, Any]]:
 
 def _look(run: Run, rule: AlertRule) -> tuple[dict[str, list[Reading]], dict[str, Alerts]]:
     """The newest readings, newest first, and this rule's alerts, both by patient."""
-    prefix, dialect = run.settings.database_prefix, "mysql" if run.settings.is_mysql else "duckdb"
-    context = Context(metadata_of(run.settings), prefix, dialect, rule.tenant_id, run.as_of)
+    settings = run.settings
+    context = Context(
+        metadata_of(settings),
+        settings.database_prefix,
+        settings.dialect,
+        rule.tenant_id,
+        run.as_of,
+    )
     since = run.as_of - timedelta(days=rule.days)
     compiled = compile_for_patients(rule.rule, context, since, rule.readings)
     shown = [name for name in compiled.columns if name not in ("measured_at", "newest")]

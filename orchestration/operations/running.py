@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import duckdb
@@ -30,8 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestration import clock, database
 from orchestration.errors import WarehouseError
-from orchestration.schema.metadata import LONGEST_NAME, build_metadata, table_named
-from orchestration.schema.record import load_record
+from orchestration.schema.metadata import LONGEST_NAME, metadata_of, table_named
 from orchestration.schema.reference_data import DEFAULT_TENANT_ID
 from orchestration.settings import Settings
 
@@ -288,14 +286,3 @@ def _audit(run: Run, operation: Operation, seconds: float, error: Exception | No
     else:
         for row in rows:
             _log.info("%s changed %s", operation.name, json.dumps(row, default=str))
-
-
-def metadata_of(settings: Settings) -> sa.MetaData:
-    """The tables of the domains that are switched on, for the chosen engine."""
-    dialect = "mysql" if settings.is_mysql else "duckdb"
-    return _metadata(settings.domains, dialect, settings.database_prefix)
-
-
-@lru_cache(maxsize=16)
-def _metadata(domains: tuple[str, ...], dialect: str, prefix: str) -> sa.MetaData:
-    return build_metadata(load_record(domains), dialect, prefix)

@@ -10,11 +10,10 @@ import sqlalchemy as sa
 
 from orchestration import clock, database
 from orchestration.errors import WarehouseError
-from orchestration.operations.running import metadata_of
 from orchestration.rules.compile import compile_for_customers
 from orchestration.rules.context import Context, built_marts
 from orchestration.rules.grammar import Checked, Condition, parse
-from orchestration.schema.metadata import table_named
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.settings import Settings
 
 

@@ -454,9 +454,8 @@ class _Loader:
     def _empty(self, table: Table) -> None:
         """Back to the default rows alone."""
         self._query(f"{'truncate' if self.settings.is_mysql else 'delete from'} {self._of(table)}")
-        dialect = "mysql" if self.settings.is_mysql else "duckdb"
         record = Record((table,))
-        metadata = build_metadata(record, dialect, self.settings.database_prefix)
+        metadata = build_metadata(record, self.settings.dialect, self.settings.database_prefix)
         insert_defaults(self.connection, metadata, record, self.now)
 
     def _query(self, sql: str, **parameters: Any) -> sa.CursorResult[Any]:

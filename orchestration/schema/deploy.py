@@ -168,8 +168,7 @@ def _plan(
     oldest: date | None,
     secondary_indexes: bool,
 ) -> Plan:
-    dialect = "mysql" if settings.is_mysql else "duckdb"
-    prefix = settings.database_prefix
+    dialect, prefix = settings.dialect, settings.database_prefix
     now = clock.now(settings)
     metadata = build_metadata(record, dialect, prefix)
     wanted = record_databases(record)
@@ -393,9 +392,7 @@ def _carry_out(
     statements: Sequence[Statement],
     progress: Callable[[str], None],
 ) -> None:
-    metadata = build_metadata(
-        record, "mysql" if settings.is_mysql else "duckdb", settings.database_prefix
-    )
+    metadata = build_metadata(record, settings.dialect, settings.database_prefix)
     for statement in statements:
         if statement.what:
             progress(statement.what)

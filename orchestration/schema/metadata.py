@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import FetchedValue
 
 from orchestration.database import CHARSET, COLLATION
-from orchestration.schema.record import Column, Record, Table
+from orchestration.schema.record import Column, Record, Table, load_record
+from orchestration.settings import Settings
 
 LONGEST_NAME = 64  # MySQL's limit for any identifier
 LONGEST_COLUMN_COMMENT = 1024
@@ -49,6 +51,16 @@ def build_metadata(record: Record, dialect: str, prefix: str = "") -> sa.MetaDat
     for table in record:
         _build_table(metadata, table, names, dialect, prefix)
     return metadata
+
+
+def metadata_of(settings: Settings) -> sa.MetaData:
+    """The tables of the domains that are switched on, for the chosen engine; not to be changed."""
+    return _metadata(settings.domains, settings.dialect, settings.database_prefix)
+
+
+@lru_cache(maxsize=16)
+def _metadata(domains: tuple[str, ...], dialect: str, prefix: str) -> sa.MetaData:
+    return build_metadata(load_record(domains), dialect, prefix)
 
 
 def table_named(metadata: sa.MetaData, name: str) -> sa.Table:

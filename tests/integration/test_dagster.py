@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from orchestration import dagster_dev, database
 from orchestration.errors import WarehouseError
 from orchestration.schema.deploy import deploy
-from orchestration.schema.metadata import build_metadata, table_named
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.record import load_record
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -179,10 +179,7 @@ def _read(settings: Settings, name: str, *columns: str) -> list[tuple[Any, ...]]
 
 
 def _table(settings: Settings, name: str) -> sa.Table:
-    dialect = "mysql" if settings.is_mysql else "duckdb"
-    return table_named(
-        build_metadata(load_record(DOMAINS), dialect, settings.database_prefix), name
-    )
+    return table_named(metadata_of(settings), name)
 
 
 # --- processes ---

@@ -12,8 +12,7 @@ from harness import clean_environment
 from orchestration import database
 from orchestration.dbt_project import BuildResult, dbt_arguments, run_dbt, summarise, target_path
 from orchestration.schema.deploy import deploy
-from orchestration.schema.metadata import build_metadata, table_named
-from orchestration.schema.record import load_record
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 6, 30, 12)
@@ -33,10 +32,8 @@ def _build(settings: Settings, select: str = "wework") -> BuildResult:
 
 
 def _insert(settings: Settings, table: str, **row: object) -> None:
-    dialect = "mysql" if settings.is_mysql else "duckdb"
-    metadata = build_metadata(load_record(), dialect, settings.database_prefix)
     with database.begin(settings) as connection:
-        connection.execute(sa.insert(table_named(metadata, table)), [row])
+        connection.execute(sa.insert(table_named(metadata_of(settings), table)), [row])
 
 
 def _query(settings: Settings, sql: str) -> list[tuple[object, ...]]:

@@ -26,9 +26,9 @@ from orchestration.operations.health import (
     read_rule,
 )
 from orchestration.operations.register import OPERATIONS
-from orchestration.operations.running import Report, metadata_of, run_operation
+from orchestration.operations.running import Report, run_operation
 from orchestration.rules.grammar import RuleFault
-from orchestration.schema.metadata import table_named
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.reference_data import DEFAULTS
 from orchestration.settings import Settings
 

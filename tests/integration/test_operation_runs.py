@@ -24,12 +24,11 @@ from orchestration.operations.running import (
     Operation,
     Report,
     Run,
-    metadata_of,
     only_one,
     run_operation,
     transaction,
 )
-from orchestration.schema.metadata import table_named
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 6, 30, 12, 0)

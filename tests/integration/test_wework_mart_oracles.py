@@ -25,7 +25,7 @@ from harness import clean_environment
 from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
 from orchestration.schema.deploy import deploy
-from orchestration.schema.metadata import build_metadata, table_named
+from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
@@ -563,9 +563,7 @@ def _fillers(table: Any) -> Row:
 
 
 def _table(settings: Settings, name: str) -> sa.Table:
-    dialect = "mysql" if settings.is_mysql else "duckdb"
-    metadata = build_metadata(load_record(DOMAINS), dialect, settings.database_prefix)
-    return table_named(metadata, name)
+    return table_named(metadata_of(settings), name)
 
 
 def change_rows(settings: Settings, rows: Rows) -> Rows:

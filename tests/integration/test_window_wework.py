@@ -7,20 +7,16 @@ one small set of rows: the tests of an engine run in the order in which they sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from harness import clean_environment
+from window_warehouse import WindowWarehouse
 
-from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
 from orchestration.errors import WarehouseError
-from orchestration.schema.deploy import deploy
-from orchestration.schema.metadata import build_metadata, table_named
-from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
 DOMAINS = ("core", "wework")
@@ -30,23 +26,18 @@ USAGE = "wework_tenant_usage"
 DAILY = "wework_account_daily"
 STATUS = "wework_account_status_daily"
 TABLES = (USAGE, DAILY, STATUS)
-Row = dict[str, Any]
+RELATIONS = {
+    f"wework_platform.{USAGE}": ("stat_date",),
+    f"wework_platform.{DAILY}": ("account_id", "stat_date"),
+    f"wework_platform.{STATUS}": ("account_id", "stat_date", "status"),
+}
 
 
 @dataclass
-class Warehouse:
-    """A deployed engine, and what the last reading of each table gave."""
+class Warehouse(WindowWarehouse):
+    """One account's messages, in an engine of their own."""
 
-    settings: Settings
     made: int = 0
-    before: dict[str, dict[Any, Row]] = field(default_factory=dict)
-
-    def insert(self, table: str, *rows: Row) -> None:
-        """Insert raw rows."""
-        dialect = "mysql" if self.settings.is_mysql else "duckdb"
-        metadata = build_metadata(load_record(DOMAINS), dialect, self.settings.database_prefix)
-        with database.begin(self.settings) as connection:
-            connection.execute(sa.insert(table_named(metadata, table)), list(rows))
 
     def message(self, moment: datetime, **values: Any) -> None:
         """One sent message of account a1."""
@@ -62,46 +53,11 @@ class Warehouse:
             },
         )  # fmt: skip
 
-    def execute(self, statement: str) -> None:
-        """One statement; {} stands for the wework database."""
-        home = database.database_name(self.settings, "wework_platform")
-        with database.begin(self.settings) as connection:
-            connection.execute(sa.text(statement.format(home)))
-
-    def build(self, as_of: datetime, *options: str, **variables: str) -> tuple[str, ...]:
-        """`dbt run` of the three tables and their staging views; what failed."""
-        settings = replace(self.settings, as_of=as_of)
-        with clean_environment():
-            models = [f"+{name}" for name in TABLES]
-            command = ["run", "--quiet", *options, "--select", *models]
-            result = run_dbt(settings, _arguments(settings, command, variables), _ignore)
-            return summarise(result.results, 0.0).failures
-
-    def read(self, table: str) -> dict[Any, Row]:
-        """The rows by what identifies them."""
-        grain = {USAGE: ("stat_date",), DAILY: ("account_id", "stat_date")}.get(
-            table, ("account_id", "stat_date", "status")
-        )
-        home = database.database_name(self.settings, "wework_platform")
-        with database.connect(self.settings) as connection:
-            found = connection.execute(sa.text(f"select * from {home}.{table}")).mappings()
-            rows = [dict(row) for row in found]
-        keyed = {tuple(row[part] for part in grain): row for row in rows}
-        assert len(keyed) == len(rows)
-        return keyed
-
-    def changes(self, table: str) -> dict[Any, set[str]]:
-        """Since the last call: the columns that differ, by row; new and lost rows are errors."""
-        before, after = self.before.get(table), self.read(table)
-        self.before[table] = after
-        if before is None:
-            return {}
-        assert after.keys() == before.keys()
-        return {
-            key: {name for name, value in row.items() if value != before[key][name]}
-            for key, row in after.items()
-            if row != before[key]
-        }
+    def changes(self, name: str) -> dict[Any, set[str]]:
+        """As of every window; no row may come or go."""
+        changed = super().changes(name)
+        assert {"+"} not in changed.values() and {"-"} not in changed.values()
+        return changed
 
 
 def day(number: int) -> date:
@@ -117,9 +73,8 @@ def at(number: int, hour: int = 10) -> datetime:
 @pytest.fixture(scope="module")
 def warehouse(module_engine_settings: Settings) -> Warehouse:
     """One tenant since 15 June, its account ONLINE since, with a message every other day."""
-    settings = replace(module_engine_settings, as_of=FIRST_BUILD, domains=DOMAINS)
-    deploy(settings, oldest=TENANT_SINCE, progress=lambda _: None)
-    made = Warehouse(settings)
+    made = Warehouse(module_engine_settings, RELATIONS, DOMAINS)
+    made.deploy(FIRST_BUILD, TENANT_SINCE)
     assert made.build(FIRST_BUILD) == ()  # from no rows at all
     assert all(made.read(table) == {} for table in TABLES)
     made.insert(
@@ -145,8 +100,7 @@ def test_first_build_takes_everything(warehouse: Warehouse) -> None:
     assert seconds[day(15)] == 14 * 3600
     assert seconds[day(29)] == 86_400
     assert seconds[day(30)] == 12 * 3600
-    for table in TABLES:
-        warehouse.changes(table)
+    warehouse.mark()
 
 
 def test_replay_changes_nothing_but_the_running_day(warehouse: Warehouse) -> None:
@@ -170,8 +124,7 @@ def test_late_rows_show_within_each_window_and_no_further(warehouse: Warehouse) 
     assert warehouse.read(USAGE)[(day(27),)]["updated_at"] == late
     counts = {d.day: row["sent_count"] for (_, d), row in warehouse.read(DAILY).items()}
     assert counts == {16: 1, 18: 1, 20: 1, 22: 1, 23: 1, 24: 1, 26: 2, 27: 1, 28: 1, 30: 1}
-    for table in TABLES:
-        warehouse.before[table] = warehouse.read(table)
+    warehouse.mark()
 
 
 def test_backfill_rebuilds_its_days_and_no_others(warehouse: Warehouse) -> None:
@@ -203,7 +156,10 @@ def test_a_failing_build_leaves_the_old_rows(warehouse: Warehouse) -> None:
     failures = warehouse.build(FIRST_BUILD + timedelta(hours=5))
     assert [failure.split(":")[0] for failure in failures] == [USAGE]
     assert warehouse.changes(USAGE) == {}
-    warehouse.execute("delete from {}.wework_message_records where response_time_ms > 1000000")
+    warehouse.execute(
+        "delete from {prefix}wework_platform.wework_message_records "
+        "where response_time_ms > 1000000"
+    )
     assert warehouse.build(FIRST_BUILD + timedelta(hours=5)) == ()
     assert warehouse.changes(USAGE) == {}
 
