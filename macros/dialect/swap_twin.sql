@@ -10,9 +10,11 @@
     {% call statement('drop_twin') %}drop table {{ twin }}{% endcall %}
 {%- endmacro %}
 
-{#- Both names change hands in one statement; it commits what filled the twin. -#}
+{#- Both names change hands in one statement. Statistics first (that commits what filled the twin):
+    readers would otherwise get plans for an empty table until MySQL looks by itself. -#}
 {% macro mysql__swap_twin(relation, twin) -%}
     {%- set retired = make_backup_relation(relation, 'table') -%}
+    {% call statement('look_at_rows', auto_begin=False) %}analyze table {{ twin }}{% endcall %}
     {% call statement('drop_retired', auto_begin=False) %}drop table if exists {{ retired }}{% endcall %}
     {% call statement('swap', auto_begin=False) -%}
         rename table {{ relation }} to {{ retired }}, {{ twin }} to {{ relation }}
