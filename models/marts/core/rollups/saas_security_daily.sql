@@ -2,31 +2,12 @@
 -- and days, ip_address_count may not: an address comes back. Attempts on an unknown tenant are left out.
 {{ config(window_column='stat_date') }}
 
-with tenant_spans as (
+with tenant_days as (
 
     select
-        tenant_id,
-        {{ greatest_of([business_date('created_at'), window_start()]) }} as first_day
-    from {{ ref('stg_core__tenants') }}
-    where created_at < {{ day_start(add_days(window_last_day(), 1)) }}
-
-),
-
-days as (
-
-    select spine.date_day
-    from ({{ day_spine('(select min(first_day) from tenant_spans)', window_last_day()) }}) as spine
-
-),
-
-tenant_days as (
-
-    select
-        tenant_spans.tenant_id,
-        days.date_day as stat_date
-    from tenant_spans
-    inner join days
-        on days.date_day >= tenant_spans.first_day
+        spine.tenant_id,
+        spine.stat_date
+    from ({{ tenant_days() }}) as spine
 
 ),
 

@@ -19,21 +19,12 @@ with tenant_spans as (
 
 ),
 
-days as (
-
-    select spine.date_day
-    from ({{ day_spine('(select min(first_day) from tenant_spans)', window_last_day()) }}) as spine
-
-),
-
 tenant_days as (
 
     select
-        tenant_spans.tenant_id,
-        days.date_day as usage_date
-    from tenant_spans
-    inner join days
-        on days.date_day >= tenant_spans.first_day
+        spine.tenant_id,
+        spine.stat_date as usage_date
+    from ({{ tenant_days() }}) as spine
 
 ),
 
