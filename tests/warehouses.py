@@ -10,7 +10,7 @@ import json
 import math
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -55,6 +55,20 @@ class Content:
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What is expected of one: its grain, its oracle, its columns in order where they are fixed.
+
+    At least `least` rows must be expected, so that something is compared.
+    """
+
+    grain: tuple[str, ...]
+    expected: Callable[..., Keyed]
+    columns: str = ""
+    least: int = 50
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +144,20 @@ class Demo:
         wrong = differences(found, wanted)
         assert not wrong, f"{relation} differs {len(wrong)} times:\n" + "\n".join(wrong[:20])
 
+    def check_relation(
+        self, engine: str, name: str, relation: Relation, wanted: Keyed | None = None
+    ) -> None:
+        """`check` of `database.name` against its oracle, by default over the raw rows."""
+        self.check(
+            engine,
+            name,
+            relation.grain,
+            relation.expected(self.raw) if wanted is None else wanted,
+            columns=relation.columns,
+            unchecked=relation.unchecked,
+            least=relation.least,
+        )
+
     def query(self, engine: str, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query that names relations as {database}.relation, e.g. {warehouse}.x."""
         settings = self.on(engine)
@@ -152,6 +180,14 @@ class Demo:
             cursor.execute(f"explain format = traditional {text}")
             names = [column[0].lower() for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def reads(self, sql: str) -> dict[str, list[Row]]:
+        """The plan's rows by table or alias; results of earlier steps are left out."""
+        found: dict[str, list[Row]] = {}
+        for step in self.plan(sql):
+            if step["table"] and not step["table"].startswith("<"):
+                found.setdefault(step["table"], []).append(step)
+        return found
 
     def compiled(self, model: str) -> str:
         """The SELECT of a model for MySQL's trailing window, with the prefix in its names.

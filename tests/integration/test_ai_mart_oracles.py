@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import oracles.ai_marts as oracle
 import pytest
-from oracles.base import Keyed, Raw
-from warehouses import ENGINES, Demo
+from warehouses import ENGINES, Demo, Relation
 
-MARTS: dict[str, tuple[str, Callable[[Raw], Keyed], int]] = {
-    "dim_agents": ("agent_id", oracle.agents, 50),
-    "dim_ai_platforms": ("platform_id", oracle.platforms, 20),
-    "fct_ai_calls": ("call_log_id", oracle.calls, 50_000),
-    "fct_conversations": ("conversation_record_id", oracle.conversations, 500),
-    "fct_dispatches": ("dispatch_log_id", oracle.dispatches, 5_000),
-    "agent_scorecard": ("agent_id", oracle.agent_scorecard, 50),
-    "agent_version_scorecard": ("agent_version_id", oracle.agent_version_scorecard, 100),
-    "knowledge_base_scorecard": ("knowledge_base_id", oracle.knowledge_base_scorecard, 50),
-    "tool_scorecard": ("tool_id", oracle.tool_scorecard, 40),
+MARTS = {
+    "dim_agents": Relation(("agent_id",), oracle.agents, least=50),
+    "dim_ai_platforms": Relation(("platform_id",), oracle.platforms, least=20),
+    "fct_ai_calls": Relation(("call_log_id",), oracle.calls, least=50_000),
+    "fct_conversations": Relation(("conversation_record_id",), oracle.conversations, least=500),
+    "fct_dispatches": Relation(("dispatch_log_id",), oracle.dispatches, least=5_000),
+    "agent_scorecard": Relation(("agent_id",), oracle.agent_scorecard, least=50),
+    "agent_version_scorecard": Relation(
+        ("agent_version_id",), oracle.agent_version_scorecard, least=100
+    ),
+    "knowledge_base_scorecard": Relation(
+        ("knowledge_base_id",), oracle.knowledge_base_scorecard, least=50
+    ),
+    "tool_scorecard": Relation(("tool_id",), oracle.tool_scorecard, least=40),
 }
 
 
 @pytest.mark.parametrize("name", MARTS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    key, expected, least = MARTS[name]
-    demo.check(engine, f"warehouse.{name}", (key,), expected(demo.raw), least=least)
+    demo.check_relation(engine, f"warehouse.{name}", MARTS[name])
 
 
 @pytest.mark.mysql

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import oracles.ai as oracle
 import pytest
-from oracles.base import Keyed, Raw, Row
-from warehouses import ENGINES, Demo
+from warehouses import ENGINES, Demo, Relation
 
 BY_AGENT = ("tenant_id", "agent_id", "stat_date")
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-    least: int = 50
 
 
 RELATIONS = {
@@ -62,27 +49,10 @@ RELATIONS = {
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    relation = RELATIONS[name]
-    demo.check(
-        engine,
-        f"ai_agent_platform.{name}",
-        relation.grain,
-        relation.expected(demo.raw),
-        columns=relation.columns,
-        least=relation.least,
-    )
+    demo.check_relation(engine, f"ai_agent_platform.{name}", RELATIONS[name])
 
 
 # --- what MySQL reads --------------------------------------------------------------------------
-
-
-def read_tables(plan: list[Row]) -> dict[str, list[Row]]:
-    """The plan's rows by application table; results of earlier steps are left out."""
-    found: dict[str, list[Row]] = {}
-    for step in plan:
-        if step["table"] and not step["table"].startswith("<"):
-            found.setdefault(step["table"], []).append(step)
-    return found
 
 
 @pytest.mark.mysql
@@ -102,9 +72,7 @@ def test_one_tenant_s_question_is_answered_from_indexes(
     Which a table of twenty rows need not use; the one asked for is the rarest in its column.
     """
     wanted = Counter(row[column] for row in demo.raw.rows(home)).most_common()[-1][0]
-    steps = read_tables(
-        demo.plan(f"select * from {{ai_agent_platform}}.{view} where {column} = '{wanted}'")
-    )
+    steps = demo.reads(f"select * from {{ai_agent_platform}}.{view} where {column} = '{wanted}'")
     (own,) = steps[home]
     assert own["key"] and own["type"] in ("const", "ref")
     assert all(step["possible_keys"] for table in steps.values() for step in table)
@@ -114,19 +82,19 @@ def test_one_tenant_s_question_is_answered_from_indexes(
 @pytest.mark.parametrize("model", ["ai_platform_metrics", "ai_agent_daily", "ai_platform_daily"])
 def test_a_night_s_window_reads_its_months_of_calls_once(demo: Demo, model: str) -> None:
     """27 to 30 June lie in one partition of the many that the demo has."""
-    (calls,) = read_tables(demo.plan(demo.compiled(model)))["ai_call_logs"]
+    (calls,) = demo.reads(demo.compiled(model))["ai_call_logs"]
     assert calls["partitions"] == "p202606"
 
 
 @pytest.mark.mysql
 @pytest.mark.parametrize("model", ["ai_dispatch_daily", "ai_platform_daily"])
 def test_a_night_s_window_of_dispatches_comes_from_the_index(demo: Demo, model: str) -> None:
-    (dispatches,) = read_tables(demo.plan(demo.compiled(model)))["ai_dispatch_logs"]
+    (dispatches,) = demo.reads(demo.compiled(model))["ai_dispatch_logs"]
     assert (dispatches["type"], dispatches["key"]) == ("range", "ix_created_at")
 
 
 @pytest.mark.mysql
 def test_conversations_fetch_their_messages_by_index(demo: Demo) -> None:
     """A cohort of 35 days must not read all messages ever written."""
-    (messages,) = read_tables(demo.plan(demo.compiled("ai_conversation_daily")))["ai_messages"]
+    (messages,) = demo.reads(demo.compiled("ai_conversation_daily"))["ai_messages"]
     assert (messages["type"], messages["key"]) == ("ref", "ix_conversation_id")

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import oracles.business_marts as oracle
 import pytest
-from oracles.base import Keyed, Raw
-from warehouses import ENGINES, Demo
+from warehouses import ENGINES, Demo, Relation
 
-MARTS: dict[str, tuple[tuple[str, ...], Callable[[Raw], Keyed], int]] = {
-    "dim_services": (("service_id",), oracle.services, 100),
-    "dim_service_providers": (("provider_id",), oracle.providers, 50),
-    "fct_orders": (("order_id",), oracle.orders, 500),
-    "fct_order_items": (("order_item_id",), oracle.order_items, 1_000),
-    "fct_payments": (("payment_id",), oracle.payments, 700),
-    "fct_capacity_changes": (("capacity_log_id",), oracle.capacity_changes, 5_000),
-    "fct_coupon_redemptions": (("order_id", "coupon_place"), oracle.coupon_redemptions, 100),
+MARTS = {
+    "dim_services": Relation(("service_id",), oracle.services, least=100),
+    "dim_service_providers": Relation(("provider_id",), oracle.providers, least=50),
+    "fct_orders": Relation(("order_id",), oracle.orders, least=500),
+    "fct_order_items": Relation(("order_item_id",), oracle.order_items, least=1_000),
+    "fct_payments": Relation(("payment_id",), oracle.payments, least=700),
+    "fct_capacity_changes": Relation(("capacity_log_id",), oracle.capacity_changes, least=5_000),
+    "fct_coupon_redemptions": Relation(
+        ("order_id", "coupon_place"),
+        oracle.coupon_redemptions,
+        least=100,
+        unchecked=("coupon_redemption_id",),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", MARTS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    grain, expected, least = MARTS[name]
-    demo.check(
-        engine,
-        f"warehouse.{name}",
-        grain,
-        expected(demo.raw),
-        unchecked=("coupon_redemption_id",),
-        least=least,
-    )
+    demo.check_relation(engine, f"warehouse.{name}", MARTS[name])
 
 
 def test_the_data_hold_what_is_easily_counted_wrong(demo: Demo) -> None:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import oracles.business as oracle
 import pytest
-from oracles.base import Keyed, Raw, Row
-from warehouses import ENGINES, Demo
+from warehouses import ENGINES, Demo, Relation
 
 HOME = "core_business_platform"
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-    least: int = 50
 
 
 RELATIONS = {
@@ -74,27 +61,10 @@ RELATIONS = {
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    relation = RELATIONS[name]
-    demo.check(
-        engine,
-        name,
-        relation.grain,
-        relation.expected(demo.raw),
-        columns=relation.columns,
-        least=relation.least,
-    )
+    demo.check_relation(engine, name, RELATIONS[name])
 
 
 # --- what MySQL reads --------------------------------------------------------------------------
-
-
-def read_tables(plan: list[Row]) -> dict[str, list[Row]]:
-    """The plan's rows by application table; results of earlier steps are left out."""
-    found: dict[str, list[Row]] = {}
-    for step in plan:
-        if step["table"] and not step["table"].startswith("<"):
-            found.setdefault(step["table"], []).append(step)
-    return found
 
 
 @pytest.mark.mysql
@@ -114,7 +84,7 @@ def test_one_tenant_s_question_is_answered_from_indexes(
     Which a table of a few rows need not use; the tenant is the one with the fewest.
     """
     tenant = Counter(row["tenant_id"] for row in demo.raw.rows(home)).most_common()[-1][0]
-    steps = read_tables(demo.plan(f"select * from {{{HOME}}}.{view} where tenant_id = '{tenant}'"))
+    steps = demo.reads(f"select * from {{{HOME}}}.{view} where tenant_id = '{tenant}'")
     (own,) = steps[home]
     assert own["key"] and own["type"] == "ref", own
     (counted,) = steps[beside]
@@ -137,7 +107,7 @@ def test_a_night_s_window_can_be_cut_out_by_index(
     demo: Demo, model: str, table: str, key: str
 ) -> None:
     """A window of weeks is much of the demo's few months, so MySQL may prefer to read it all."""
-    steps = read_tables(demo.plan(demo.compiled(model)))[table]
+    steps = demo.reads(demo.compiled(model))[table]
     assert any(key in (step["possible_keys"] or "").split(",") for step in steps), steps
 
 
@@ -152,5 +122,5 @@ def test_a_night_s_window_can_be_cut_out_by_index(
 )
 def test_orders_fetch_what_belongs_to_them_by_index(demo: Demo, model: str, table: str) -> None:
     """Two weeks of orders must not read all items or payments ever written."""
-    (step,) = read_tables(demo.plan(demo.compiled(model)))[table]
+    (step,) = demo.reads(demo.compiled(model))[table]
     assert (step["type"], step["key"]) == ("ref", "ix_order_id")

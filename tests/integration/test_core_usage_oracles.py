@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import oracles.core_usage as oracle
 import pandas as pd
 import pytest
-from oracles.base import Keyed, Raw, Row
-from warehouses import ENGINES, Demo
+from oracles.base import Raw
+from warehouses import ENGINES, Demo, Relation
 
 CORE = "saas_unified_core"
 # Deployment adds rows of its own to these: they are taken as they stand.
@@ -22,16 +21,6 @@ WITH_DEFAULTS = {
     "saas_role_permissions": CORE,
     "wework_account_monitor_rules": "wework_platform",
 }
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-    least: int = 100
 
 
 RELATIONS = {
@@ -46,6 +35,7 @@ RELATIONS = {
         ("user_id", "role_code", "permission_code", "scope_type"),
         oracle.user_permissions,
         "user_id tenant_id username role_code permission_code module action scope_type role_status",
+        least=100,
     ),
     f"{CORE}.saas_usage_statistics": Relation(
         ("tenant_id", "usage_date"),
@@ -67,7 +57,9 @@ RELATIONS = {
         ("tenant_id", "stat_date"), oracle.security_daily, least=5000
     ),
     "warehouse.fct_quota_utilization_daily": Relation(
-        ("tenant_id", "usage_date", "resource_type", "usage_period"), oracle.quota_utilization
+        ("tenant_id", "usage_date", "resource_type", "usage_period"),
+        oracle.quota_utilization,
+        least=100,
     ),
 }
 
@@ -88,7 +80,7 @@ def with_defaults(demo: Demo, engine: str) -> Raw:
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
     relation = RELATIONS[name]
     wanted = relation.expected(with_defaults(demo, engine))
-    demo.check(engine, name, relation.grain, wanted, columns=relation.columns, least=relation.least)
+    demo.check_relation(engine, name, relation, wanted)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -106,20 +98,11 @@ def test_the_sample_uses_every_resource_but_the_traffic(demo: Demo, engine: str)
 # --- what MySQL reads --------------------------------------------------------------------------
 
 
-def read_tables(plan: list[Row]) -> dict[str, list[Row]]:
-    """The plan's rows by table; results of earlier steps are left out."""
-    found: dict[str, list[Row]] = {}
-    for step in plan:
-        if step["table"] and not step["table"].startswith("<"):
-            found.setdefault(step["table"], []).append(step)
-    return found
-
-
 @pytest.mark.mysql
 def test_one_tenant_s_overview_is_answered_from_indexes(demo: Demo) -> None:
     wanted = Counter(row["tenant_id"] for row in demo.raw.rows("saas_users")).most_common()[-1][0]
-    steps = read_tables(
-        demo.plan(f"select * from {{saas_unified_core}}.v_tenant_overview where id = '{wanted}'")
+    steps = demo.reads(
+        f"select * from {{saas_unified_core}}.v_tenant_overview where id = '{wanted}'"
     )
     assert set(steps) == {
         "saas_tenants", "saas_tenant_quotas", "saas_usage_statistics", "saas_users",
@@ -134,11 +117,9 @@ def test_one_tenant_s_overview_is_answered_from_indexes(demo: Demo) -> None:
 def test_one_tenant_s_permissions_are_answered_from_indexes(demo: Demo) -> None:
     """Only what roles inherit, a few dozen rows for all tenants, is looked up as a whole."""
     wanted = Counter(row["tenant_id"] for row in demo.raw.rows("saas_user_roles")).most_common()
-    steps = read_tables(
-        demo.plan(
-            "select * from {saas_unified_core}.v_user_permissions "
-            f"where tenant_id = '{wanted[-1][0]}'"
-        )
+    steps = demo.reads(
+        "select * from {saas_unified_core}.v_user_permissions "
+        f"where tenant_id = '{wanted[-1][0]}'"
     )
     for table in ("saas_users", "saas_user_roles", "saas_permissions"):
         assert all(s["key"] and s["type"] in ("eq_ref", "ref") for s in steps[table]), table
@@ -149,7 +130,7 @@ def test_one_tenant_s_permissions_are_answered_from_indexes(demo: Demo) -> None:
 @pytest.mark.parametrize("model", ["saas_usage_statistics", "saas_security_daily"])
 def test_a_night_s_window_reads_one_month_of_what_is_partitioned(demo: Demo, model: str) -> None:
     """27 to 30 June lie in one partition of the many that the demo has."""
-    steps = read_tables(demo.plan(demo.compiled(model)))
+    steps = demo.reads(demo.compiled(model))
     read = [s["partitions"] for table in steps.values() for s in table if s["partitions"]]
     assert len(read) >= 1
     assert set(read) == {"p202606"}
@@ -160,7 +141,7 @@ def test_a_night_s_window_reads_one_month_of_what_is_partitioned(demo: Demo, mod
 @pytest.mark.mysql
 def test_an_hour_s_quotas_read_no_more_than_a_month_of_raw_rows(demo: Demo) -> None:
     """Thirty months of usage come from the statistics; alerts are looked at for thirty days."""
-    steps = read_tables(demo.plan(demo.compiled("saas_quota_usage_realtime")))
+    steps = demo.reads(demo.compiled("saas_quota_usage_realtime"))
     partitioned = [s for table in steps.values() for s in table if s["partitions"]]
     assert {s["partitions"] for s in partitioned} == {"p202606"}
     assert len(partitioned) == 6, [s["table"] for s in partitioned]
@@ -168,6 +149,6 @@ def test_an_hour_s_quotas_read_no_more_than_a_month_of_raw_rows(demo: Demo) -> N
 
 @pytest.mark.mysql
 def test_utilization_reads_its_days_by_index(demo: Demo) -> None:
-    steps = read_tables(demo.plan(demo.compiled("fct_quota_utilization_daily")))
+    steps = demo.reads(demo.compiled("fct_quota_utilization_daily"))
     (usage,) = steps["tenant_usage_statistics"]
     assert (usage["type"], usage["key"]) == ("range", "ix_usage_date")

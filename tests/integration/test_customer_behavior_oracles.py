@@ -6,31 +6,19 @@ The raw rows are the sample data, whole: four months of events.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import oracles.customer_behavior as oracle
 import pytest
-from oracles.base import Keyed, Raw, Row
-from warehouses import ENGINES, Demo
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-    least: int = 10_000
-
+from warehouses import ENGINES, Demo, Relation
 
 RELATIONS = {
     "customer_management.customer_behavior_statistics": Relation(
-        ("customer_id", "behavior_id", "stat_period", "stat_date"), oracle.behavior_statistics
+        ("customer_id", "behavior_id", "stat_period", "stat_date"),
+        oracle.behavior_statistics,
+        least=10_000,
     ),
     "customer_management.customer_behavior_sequences": Relation(
-        ("event_id",), oracle.behavior_sequences
+        ("event_id",), oracle.behavior_sequences, least=10_000
     ),
     "customer_management.v_behavior_heatmap": Relation(
         ("tenant_id", "behavior_name", "event_date", "event_hour"),
@@ -39,7 +27,7 @@ RELATIONS = {
         "total_event_value event_date event_hour",
         least=1000,
     ),
-    "warehouse.fct_behavior_events": Relation(("event_id",), oracle.behavior_events),
+    "warehouse.fct_behavior_events": Relation(("event_id",), oracle.behavior_events, least=10_000),
     "warehouse.behavior_paths": Relation(
         ("tenant_id", "path_rank"), oracle.behavior_paths, least=500
     ),
@@ -49,15 +37,7 @@ RELATIONS = {
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    relation = RELATIONS[name]
-    demo.check(
-        engine,
-        name,
-        relation.grain,
-        relation.expected(demo.raw),
-        columns=relation.columns,
-        least=relation.least,
-    )
+    demo.check_relation(engine, name, RELATIONS[name])
 
 
 def test_the_sample_data_has_what_could_go_wrong(demo: Demo) -> None:
@@ -71,22 +51,13 @@ def test_the_sample_data_has_what_could_go_wrong(demo: Demo) -> None:
 # --- what MySQL reads --------------------------------------------------------------------------
 
 
-def read_tables(plan: list[Row]) -> dict[str, list[Row]]:
-    """The plan's rows by application table; results of earlier steps are left out."""
-    found: dict[str, list[Row]] = {}
-    for step in plan:
-        if step["table"] and not step["table"].startswith("<"):
-            found.setdefault(step["table"], []).append(step)
-    return found
-
-
 @pytest.mark.mysql
 @pytest.mark.parametrize(
     "model", ["customer_behavior_statistics", "customer_behavior_sequences", "fct_behavior_events"]
 )
 def test_a_night_s_window_reads_its_month_of_events(demo: Demo, model: str) -> None:
     """27 to 30 June lie in one partition of the many that the demo has."""
-    events = read_tables(demo.plan(demo.compiled(model)))["customer_behavior_events"]
+    events = demo.reads(demo.compiled(model))["customer_behavior_events"]
     assert {step["partitions"] for step in events} == {"p202606"}
 
 
@@ -94,7 +65,7 @@ def test_a_night_s_window_reads_its_month_of_events(demo: Demo, model: str) -> N
 def test_longer_periods_are_looked_up_and_not_searched_for(demo: Demo) -> None:
     """What a customer did before comes by key; only the window's own days are a range."""
     demo.query("mysql", "analyze table {customer_management}.customer_behavior_statistics")
-    tables = read_tables(demo.plan(demo.compiled("customer_behavior_statistics")))
+    tables = demo.reads(demo.compiled("customer_behavior_statistics"))
     assert {step["type"] for step in tables["kept"]} == {"ref"}
     assert {step["key"] for step in tables["counted_days"]} == {"ix_stat_date"}
 
@@ -105,10 +76,10 @@ def test_the_heat_map_reads_seven_days_of_one_tenant_by_index(demo: Demo) -> Non
     tenants = Counter(row["tenant_id"] for row in demo.raw.rows("customer_behavior_events"))
     tenant = tenants.most_common()[-1][0]
     view = "{customer_management}.v_behavior_heatmap"
-    (events,) = read_tables(demo.plan(f"select * from {view} where tenant_id = '{tenant}'"))[
+    (events,) = demo.reads(f"select * from {view} where tenant_id = '{tenant}'")[
         "customer_behavior_events"
     ]
     assert events["partitions"] == "p202606"
     assert events["type"] == "ref"
-    (all_events,) = read_tables(demo.plan(f"select * from {view}"))["customer_behavior_events"]
+    (all_events,) = demo.reads(f"select * from {view}")["customer_behavior_events"]
     assert all_events["partitions"] == "p202606"

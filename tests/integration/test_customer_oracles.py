@@ -5,24 +5,9 @@ Behaviour has a module of its own. The raw rows are the sample data, whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import oracles.customer as oracle
 import pytest
-from oracles.base import Keyed, Raw
-from warehouses import ENGINES, Demo
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-    unchecked: tuple[str, ...] = ()
-
+from warehouses import ENGINES, Demo, Relation
 
 RELATIONS = {
     "customer_management.v_customer_360": Relation(
@@ -62,16 +47,7 @@ RELATIONS = {
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    relation = RELATIONS[name]
-    demo.check(
-        engine,
-        name,
-        relation.grain,
-        relation.expected(demo.raw),
-        columns=relation.columns,
-        unchecked=relation.unchecked,
-        least=50,
-    )
+    demo.check_relation(engine, name, RELATIONS[name])
 
 
 def test_small_cells_are_hidden_and_others_are_not(demo: Demo) -> None:

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import oracles.health as oracle
 import pytest
-from oracles.base import Keyed, Raw, Row
-from warehouses import ENGINES, Demo
+from warehouses import ENGINES, Demo, Relation
 
 VIEWS = "health_management"
 
 
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its database, grain and oracle; its columns where they are fixed."""
-
-    home: str
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-
-
 RELATIONS = {
-    "v_patient_health_overview": Relation(
-        VIEWS,
+    f"{VIEWS}.v_patient_health_overview": Relation(
         ("id",),
         oracle.patient_overview,
         "id tenant_id patient_code name gender age phone status total_visits total_records "
@@ -34,42 +20,33 @@ RELATIONS = {
         "last_vital_signs_at last_systolic_pressure last_diastolic_pressure last_heart_rate "
         "last_temperature last_checkup_status last_checkup_date",
     ),
-    "v_device_status_overview": Relation(
-        VIEWS,
+    f"{VIEWS}.v_device_status_overview": Relation(
         ("id",),
         oracle.device_overview,
         "id tenant_id device_name device_type status assigned_patient_id patient_name "
         "battery_level last_online_at total_measurements successful_measurements error_count "
         "success_rate needs_calibration last_calibration_at recent_logs",
     ),
-    "health_statistics": Relation(
-        VIEWS, ("tenant_id", "stat_date", "stat_type"), oracle.statistics
+    f"{VIEWS}.health_statistics": Relation(
+        ("tenant_id", "stat_date", "stat_type"), oracle.statistics
     ),
-    "health_vital_signs_daily": Relation(
-        VIEWS, ("patient_id", "stat_date"), oracle.vital_signs_daily
+    f"{VIEWS}.health_vital_signs_daily": Relation(
+        ("patient_id", "stat_date"), oracle.vital_signs_daily
     ),
-    "health_patient_risk": Relation(VIEWS, ("patient_id",), oracle.patient_risk),
-    "health_device_performance": Relation(VIEWS, ("device_id",), oracle.device_performance),
-    "dim_patients": Relation("warehouse", ("patient_key",), oracle.patients),
-    "fct_vital_signs": Relation("warehouse", ("vital_sign_id",), oracle.vital_signs),
-    "fct_health_alerts": Relation("warehouse", ("alert_id",), oracle.alerts),
-    "fct_checkups": Relation("warehouse", ("checkup_report_id",), oracle.checkups),
-    "patient_timeline": Relation("warehouse", ("event_type", "event_id"), oracle.timeline),
+    f"{VIEWS}.health_patient_risk": Relation(("patient_id",), oracle.patient_risk),
+    f"{VIEWS}.health_device_performance": Relation(("device_id",), oracle.device_performance),
+    "warehouse.dim_patients": Relation(("patient_key",), oracle.patients),
+    "warehouse.fct_vital_signs": Relation(("vital_sign_id",), oracle.vital_signs),
+    "warehouse.fct_health_alerts": Relation(("alert_id",), oracle.alerts),
+    "warehouse.fct_checkups": Relation(("checkup_report_id",), oracle.checkups),
+    "warehouse.patient_timeline": Relation(("event_type", "event_id"), oracle.timeline),
 }
 
 
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    relation = RELATIONS[name]
-    demo.check(
-        engine,
-        f"{relation.home}.{name}",
-        relation.grain,
-        relation.expected(demo.raw),
-        columns=relation.columns,
-        least=50,
-    )
+    demo.check_relation(engine, name, RELATIONS[name])
 
 
 def test_the_demo_has_what_makes_the_figures_differ(demo: Demo) -> None:
@@ -94,23 +71,15 @@ def test_no_row_of_a_mart_names_anybody(demo: Demo, engine: str) -> None:
     people = demo.raw.rows("health_patients")
     columns = ("id", "patient_code", "id_card", "name", "phone", "email", "emergency_contact")
     told = {person[column] for person in people for column in columns} - {None}
-    for name, relation in RELATIONS.items():
-        if relation.home == "warehouse":
-            shown = {value for row in demo.rows(engine, "warehouse", name) for value in row.values()
-                     if isinstance(value, str)}  # fmt: skip
-            assert not shown & told, name
+    marts = [name for name in RELATIONS if name.startswith("warehouse.")]
+    assert marts
+    for name in marts:
+        shown = {value for row in demo.rows(engine, *name.split(".")) for value in row.values()
+                 if isinstance(value, str)}  # fmt: skip
+        assert not shown & told, name
 
 
 # --- what MySQL reads --------------------------------------------------------------------------
-
-
-def read_tables(plan: list[Row]) -> dict[str, list[Row]]:
-    """The plan's rows by table or alias; results of earlier steps are left out."""
-    found: dict[str, list[Row]] = {}
-    for step in plan:
-        if step["table"] and not step["table"].startswith("<"):
-            found.setdefault(step["table"], []).append(step)
-    return found
 
 
 @pytest.mark.mysql
@@ -120,9 +89,7 @@ def test_one_tenant_s_question_is_answered_from_indexes(demo: Demo, view: str) -
     home = "health_patients" if "patient" in view else "health_devices"
     tenants = Counter(row["tenant_id"] for row in demo.raw.rows(home))
     (tenant, _) = tenants.most_common()[-1]
-    steps = read_tables(
-        demo.plan(f"select * from {{health_management}}.{view} where tenant_id = '{tenant}'")
-    )
+    steps = demo.reads(f"select * from {{health_management}}.{view} where tenant_id = '{tenant}'")
     assert steps
     for table, reads in steps.items():
         for read in reads:
@@ -134,7 +101,7 @@ def test_one_tenant_s_question_is_answered_from_indexes(demo: Demo, view: str) -
 
 @pytest.mark.mysql
 def test_a_device_s_recent_logs_come_from_this_month_s_partition(demo: Demo) -> None:
-    steps = read_tables(demo.plan("select * from {health_management}.v_device_status_overview"))
+    steps = demo.reads("select * from {health_management}.v_device_status_overview")
     (logs,) = steps["health_device_logs"]
     assert (logs["partitions"], logs["key"]) == ("p202606", "ix_tenant_id_device_id")
 
@@ -142,7 +109,7 @@ def test_a_device_s_recent_logs_come_from_this_month_s_partition(demo: Demo) -> 
 @pytest.mark.mysql
 @pytest.mark.parametrize("model", ["health_statistics", "health_device_performance"])
 def test_a_night_s_window_reads_its_months_of_logs(demo: Demo, model: str) -> None:
-    (logs,) = read_tables(demo.plan(demo.compiled(model)))["health_device_logs"]
+    (logs,) = demo.reads(demo.compiled(model))["health_device_logs"]
     assert logs["partitions"] == "p202606"
 
 
@@ -152,7 +119,7 @@ def test_a_night_s_records_can_come_from_the_index_on_their_time(demo: Demo) -> 
 
     Whether the first two pay is the server's to say: eight days are a sixth of what the demo has.
     """
-    reads = read_tables(demo.plan(demo.compiled("health_statistics")))["health_records"]
+    reads = demo.reads(demo.compiled("health_statistics"))["health_records"]
     by_tenant = [read for read in reads if "ix_tenant_id_patient_id" in read["possible_keys"]]
     assert [(r["type"], r["key"]) for r in by_tenant] == [("ref", "ix_tenant_id_patient_id")]
     others = sorted(read["possible_keys"] for read in reads if read not in by_tenant)
@@ -165,5 +132,5 @@ def test_a_night_s_records_can_come_from_the_index_on_their_time(demo: Demo) -> 
 )
 def test_signs_of_the_last_days_can_come_from_the_index(demo: Demo, model: str) -> None:
     """Whether it pays is the server's to say: eight days are a tenth of what the demo has."""
-    (signs,) = read_tables(demo.plan(demo.compiled(model)))["health_vital_signs"]
+    (signs,) = demo.reads(demo.compiled(model))["health_vital_signs"]
     assert "ix_measured_at" in signs["possible_keys"]

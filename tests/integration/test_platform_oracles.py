@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import oracles.platform as oracle
 import pytest
-from oracles.base import Keyed, Raw
-from oracles.platform import Given
-from warehouses import ENGINES, Demo
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A mart under test: its grain, its oracle, and how many rows there are at least."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw, Given], Keyed]
-    least: int
-
+from warehouses import ENGINES, Demo, Relation
 
 RELATIONS = {
-    "tenant_daily": Relation(("tenant_id", "stat_date"), oracle.tenant_daily, 1000),
-    "tenant_360": Relation(("tenant_id",), oracle.tenant_360, 10),
-    "executive_summary_daily": Relation(("stat_date",), oracle.executive_summary_daily, 365),
+    "tenant_daily": Relation(("tenant_id", "stat_date"), oracle.tenant_daily, least=1000),
+    "tenant_360": Relation(("tenant_id",), oracle.tenant_360, least=10),
+    "executive_summary_daily": Relation(("stat_date",), oracle.executive_summary_daily, least=365),
 }
 
 
@@ -33,7 +18,7 @@ RELATIONS = {
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
     relation = RELATIONS[name]
     wanted = relation.expected(demo.raw, lambda home, table: demo.rows(engine, home, table))
-    demo.check(engine, f"warehouse.{name}", relation.grain, wanted, least=relation.least)
+    demo.check_relation(engine, f"warehouse.{name}", relation, wanted)
 
 
 def test_small_cells_are_hidden_and_others_are_not(demo: Demo) -> None:

@@ -5,23 +5,9 @@ The raw rows are the sample data, whole: three years of status history, four mon
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import oracles.wework as oracle
 import pytest
-from oracles.base import Keyed, Raw
-from warehouses import ENGINES, Demo
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation under test: its grain, its oracle, its columns in order where they are fixed."""
-
-    grain: tuple[str, ...]
-    expected: Callable[[Raw], Keyed]
-    columns: str = ""
-
+from warehouses import ENGINES, Demo, Relation
 
 RELATIONS = {
     "wework_tenant_usage": Relation(("tenant_id", "stat_date"), oracle.tenant_usage),
@@ -49,12 +35,4 @@ RELATIONS = {
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
-    relation = RELATIONS[name]
-    demo.check(
-        engine,
-        f"wework_platform.{name}",
-        relation.grain,
-        relation.expected(demo.raw),
-        columns=relation.columns,
-        least=50,
-    )
+    demo.check_relation(engine, f"wework_platform.{name}", RELATIONS[name])
