@@ -16,6 +16,7 @@ import typer
 
 from orchestration.errors import WarehouseError
 from orchestration.operations.commands import app as operation_app
+from orchestration.operations.commands import quota_app
 from orchestration.options import AsOf, Domains, Target, progress, say
 from orchestration.reports.commands import health_report
 from orchestration.rules.commands import app as rule_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 mysql_app = typer.Typer(help="The private MySQL server for development and tests.")
 app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
 app.add_typer(operation_app, name="operation", no_args_is_help=True)
+app.add_typer(quota_app, name="quota", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
 app.command("health-report")(health_report)
 

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import oracles.core_usage as oracle
-import pandas as pd
 import pytest
-from oracles.base import Raw
 from warehouses import ENGINES, Demo, Relation
 
 CORE = "saas_unified_core"
-# Deployment adds rows of its own to these: they are taken as they stand.
-WITH_DEFAULTS = {
-    "saas_tenants": CORE,
-    "saas_tenant_quotas": CORE,
-    "saas_roles": CORE,
-    "saas_permissions": CORE,
-    "saas_role_permissions": CORE,
-    "wework_account_monitor_rules": "wework_platform",
-}
-
-
 RELATIONS = {
     f"{CORE}.v_tenant_overview": Relation(
         ("id",),
@@ -64,22 +50,11 @@ RELATIONS = {
 }
 
 
-def with_defaults(demo: Demo, engine: str) -> Raw:
-    """The sample's rows and those that deployment added."""
-    frames = {
-        table: pd.DataFrame(demo.rows(engine, home, table), dtype=object)
-        for table, home in WITH_DEFAULTS.items()
-    }
-    known = {table: demo.raw.tables[table] for table in demo.raw.tables if table not in frames}
-    assert all(len(frames[table]) >= len(demo.raw.tables[table]) for table in frames)
-    return replace(demo.raw, tables=known | frames)
-
-
 @pytest.mark.parametrize("name", RELATIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_value_equals_the_computation(demo: Demo, engine: str, name: str) -> None:
     relation = RELATIONS[name]
-    wanted = relation.expected(with_defaults(demo, engine))
+    wanted = relation.expected(demo.raw_with_defaults(engine))
     demo.check_relation(engine, name, relation, wanted)
 
 
