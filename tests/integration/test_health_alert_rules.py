@@ -17,14 +17,8 @@ import sqlalchemy as sa
 from oracles.rules import Subject, holds
 
 from orchestration import database
-from orchestration.operations.health import (
-    AlertRule,
-    Alerts,
-    Reading,
-    Verdict,
-    decide,
-    read_rule,
-)
+from orchestration.operations.alerting import Alerts, Reading, Verdict, decide
+from orchestration.operations.health import AlertRule, read_rule
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import Report, run_operation
 from orchestration.rules.grammar import RuleFault
