@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.errors import WarehouseError
+from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
 from orchestration.options import AsOf, Domains, Target, progress, say
@@ -34,6 +35,8 @@ app = typer.Typer(
 mysql_app = typer.Typer(help="The private MySQL server for development and tests.")
 app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
 app.add_typer(operation_app, name="operation", no_args_is_help=True)
+app.add_typer(order_app, name="order", no_args_is_help=True)
+app.add_typer(capacity_app, name="capacity", no_args_is_help=True)
 app.add_typer(quota_app, name="quota", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
 app.command("health-report")(health_report)

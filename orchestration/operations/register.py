@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from orchestration.operations import customer, health
+from orchestration.operations import business, customer, health
 from orchestration.operations.running import Operation
 
 OPERATIONS = (
+    Operation(
+        "check_low_capacity_services",
+        "business",
+        business.check_low_capacity_services,
+        "Notes in the capacity log, once a crossing, that an active service is at or under its "
+        "threshold.",
+    ),
+    Operation(
+        "cleanup_expired_coupons",
+        "business",
+        business.cleanup_expired_coupons,
+        "Marks active coupons past their end as expired.",
+    ),
+    Operation(
+        "handle_timeout_service_orders",
+        "business",
+        business.handle_timeout_service_orders,
+        "Cancels orders that nobody paid within 30 minutes, and gives their places and coupons "
+        "back; completes slots whose time is over.",
+    ),
     Operation(
         "auto_assign_tags",
         "customer",
