@@ -123,22 +123,18 @@
 
 {#- Stop a backfill that would remove rows of days from which a source holds nothing any more. -#}
 {% macro refuse_lost_days(relation, new_rows) %}
-    {%- set sources = retained_sources(model.unique_id, []) | unique(attribute='name') | list -%}
+    {%- set sources = sources_of_history() -%}
     {%- set gone = 'from ' ~ new_rows ~ ' where ' ~ config.require('gone_when') -%}
-    {% if sources and not var('accept_lost_history')
-        and run_query('select 1 as found ' ~ gone ~ ' limit 1') | length > 0 %}
+    {% if sources and run_query('select 1 as found ' ~ gone ~ ' limit 1') | length > 0 %}
         {%- set horizon = horizon_of(sources) -%}
+        {%- set moment = config.require('window_column') -%}
         {%- set lost = run_query(
-            'select count(*) as row_count ' ~ gone ~ ' and ' ~ config.require('window_column')
-            ~ " < date '" ~ horizon ~ "' and " ~ config.require('window_column') ~ ' >= ' ~ window_start()
-        ).rows[0][0] -%}
-        {% if lost %}
-            {% do exceptions.raise_compiler_error(
-                'a backfill of ' ~ relation ~ ' would lose ' ~ lost ~ ' rows from ' ~ window_start()
-                ~ ' on: its sources (' ~ sources | map(attribute='name') | join(', ')
-                ~ ') do not reach back before ' ~ horizon ~ ' any more. Nothing was changed. Restore the'
-                ~ " months first, or accept the loss: --vars '{accept_lost_history: true}'."
-            ) %}
+            'select count(*) as row_count, min(cast(' ~ moment ~ ' as date)) as first_day, max(cast('
+            ~ moment ~ ' as date)) as last_day ' ~ gone ~ ' and ' ~ moment ~ " < date '" ~ horizon
+            ~ "' and " ~ moment ~ ' >= ' ~ window_start()
+        ).rows[0] -%}
+        {% if lost[0] %}
+            {% do raise_lost_history(relation, lost, sources, horizon) %}
         {% endif %}
     {% endif %}
 {% endmacro %}

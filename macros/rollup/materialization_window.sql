@@ -11,8 +11,8 @@
                             only for rows whose other columns changed. Needs `grain`.
             grain           columns that identify a row, for `stamped`; never NULL.
     A failure anywhere leaves the old rows: on MySQL no statement here commits by itself.
-    --full-refresh fills a twin with the same keys, partitions and foreign keys and swaps the two, unless
-    days would be lost that the sources no longer hold. -#}
+    --full-refresh fills a twin with the same keys, partitions and foreign keys and swaps the two. Neither
+    it nor a backfill loses days that the sources no longer hold. -#}
 {% materialization window, default %}
     {%- set target_relation = this.incorporate(type='table') -%}
 
@@ -43,13 +43,23 @@
             target_relation, sql, stored, is_stamped, config.require('grain') if is_stamped else [], window_column
         ) %}
     {% elif is_stamped %}
-        {% do replace_stamped_rows(target_relation, sql, columns, figures, in_window, config.require('grain')) %}
+        {% do replace_stamped_rows(target_relation, sql, stored, figures, in_window, config.require('grain')) %}
     {% else %}
+        {%- set is_backfill_of_history = var('start_date', none) and window_column and sources_of_history() -%}
+        {% if is_backfill_of_history %}
+            {%- set new_rows = temporary_table(this.identifier ~ '__new') -%}
+            {% do put_new_rows_aside(target_relation, sql, figures) %}
+            {% do refuse_lost_history(target_relation, new_rows, stored, window_column, in_window) %}
+            {%- set sql = 'select * from ' ~ new_rows -%}
+        {% endif %}
         {% call statement('delete_window') -%}
             delete from {{ target_relation }}
             {{ in_window }}
         {%- endcall %}
         {% call statement('main') %}{{ insert_rows(target_relation, sql, columns) }}{% endcall %}
+        {% if is_backfill_of_history %}
+            {% call statement('drop_new_rows') %}{{ drop_temporary_table(this.identifier ~ '__new') }}{% endcall %}
+        {% endif %}
     {% endif %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -95,7 +105,8 @@
 
 {#- Replace the window's rows and keep their stamps. Old and new rows are put aside in the target's own
     types, so that what is compared is what is stored. -#}
-{% macro replace_stamped_rows(target_relation, sql, columns, figures, in_window, grain) %}
+{% macro replace_stamped_rows(target_relation, sql, stored, figures, in_window, grain) %}
+    {%- set columns = stored | map(attribute='name') | list -%}
     {%- set old_rows = temporary_table(this.identifier ~ '__old') -%}
 
     {% call statement('forget_old') %}{{ drop_temporary_table(this.identifier ~ '__old') }}{% endcall %}
@@ -106,6 +117,11 @@
         {{ in_window }}
     {%- endcall %}
     {% do put_new_rows_aside(target_relation, sql, figures) %}
+    {% if var('start_date', none) and config.get('window_column') %}
+        {% do refuse_lost_history(
+            target_relation, temporary_table(this.identifier ~ '__new'), stored, config.get('window_column'), in_window
+        ) %}
+    {% endif %}
 
     {% call statement('delete_window') -%}
         delete from {{ target_relation }}

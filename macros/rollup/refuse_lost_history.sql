@@ -1,24 +1,42 @@
-{#- Stop a full refresh that would lose what can no longer be computed: rows that vanish, or figures that
-    fall to nothing, on days from which a source with a retention policy holds no rows any more.
-    `--vars 'accept_lost_history: true'` lets it through. -#}
-{% macro refuse_lost_history(relation, twin, columns, window_column) %}
-    {%- set sources = retained_sources(model.unique_id, []) | unique(attribute='name') | list -%}
-    {% if sources and not var('accept_lost_history') %}
+{#- Stop a full refresh or a backfill that would lose what can no longer be computed: rows that vanish, or
+    figures that fall to nothing, on days from which a source with a retention policy holds no rows any
+    more. `new_rows` holds what would replace the rows of `relation` that `in_window` (a where clause, or
+    nothing) picks. `--vars 'accept_lost_history: true'` lets it through. -#}
+{% macro refuse_lost_history(relation, new_rows, columns, window_column, in_window='') %}
+    {%- set sources = sources_of_history() -%}
+    {% if sources %}
         {%- set horizon = horizon_of(sources) -%}
         {%- set keys = model.meta.get('primary_key') -%}
-        {%- set lost = run_query(lost_rows(relation, twin, columns, keys, window_column, horizon)).rows[0] -%}
+        {%- set lost = run_query(
+            lost_rows(relation, new_rows, columns, keys, window_column, in_window, horizon)
+        ).rows[0] -%}
         {% if lost[0] %}
-            {% call statement('drop_twin', auto_begin=False) %}drop table if exists {{ twin }}{% endcall %}
-            {% do exceptions.raise_compiler_error(
-                'a full refresh of ' ~ relation ~ ' would lose rows or figures of ' ~ lost[0]
-                ~ ' rows between ' ~ lost[1] ~ ' and ' ~ lost[2]
-                ~ ': its sources (' ~ sources | map(attribute='name') | join(', ')
-                ~ ') do not reach back before ' ~ horizon ~ ' any more. Nothing was changed. Rebuild the days'
-                ~ " that they hold (--vars '{start_date: " ~ horizon ~ "}' without --full-refresh), restore"
-                ~ " the months, or accept the loss: --vars '{accept_lost_history: true}'."
-            ) %}
+            {% if is_refresh() %}
+                {% call statement('drop_twin', auto_begin=False) %}drop table if exists {{ new_rows }}{% endcall %}
+            {% endif %}
+            {% do raise_lost_history(relation, lost, sources, horizon) %}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{#- The relations whose history a build of this model must not lose; none where the loss was accepted. -#}
+{% macro sources_of_history() %}
+    {%- set sources = retained_sources(model.unique_id, []) | unique(attribute='name') | list -%}
+    {{ return([] if var('accept_lost_history') else sources) }}
+{% endmacro %}
+
+
+{#- `lost` is the number of rows, their first day and their last. -#}
+{% macro raise_lost_history(relation, lost, sources, horizon) %}
+    {% do exceptions.raise_compiler_error(
+        ('a full refresh of ' if is_refresh() else 'a backfill of ') ~ relation
+        ~ ' would lose rows or figures of ' ~ lost[0] ~ ' rows between ' ~ lost[1] ~ ' and ' ~ lost[2]
+        ~ ': its sources (' ~ sources | map(attribute='name') | join(', ')
+        ~ ') do not reach back before ' ~ horizon ~ ' any more. Nothing was changed. Rebuild the days'
+        ~ " that they hold (--vars '{start_date: " ~ horizon ~ "}' without --full-refresh), restore"
+        ~ " the months, or accept the loss: --vars '{accept_lost_history: true}'."
+    ) %}
 {% endmacro %}
 
 
@@ -64,8 +82,9 @@
 {% endmacro %}
 
 
-{#- How many old rows before the horizon the twin lacks or shows with nothing where a figure was. -#}
-{% macro lost_rows(relation, twin, columns, keys, window_column, horizon) -%}
+{#- How many of the old rows before the horizon are not among the new ones, or show nothing there where a
+    figure was. -#}
+{% macro lost_rows(relation, new_relation, columns, keys, window_column, in_window, horizon) -%}
     {%- set figures = [] -%}
     {% for column in columns if column.name not in keys and modules.re.match(
         '(?i)(small|big|huge)?int|integer|decimal|numeric|double|float', column.dtype
@@ -76,8 +95,12 @@
         count(*) as row_count,
         min(cast(old_rows.{{ window_column }} as date)) as first_day,
         max(cast(old_rows.{{ window_column }} as date)) as last_day
-    from {{ relation }} as old_rows
-    left join {{ twin }} as new_rows
+    from (
+        select *
+        from {{ relation }}
+        {{ in_window }}
+    ) as old_rows
+    left join {{ new_relation }} as new_rows
         on {% for key in keys %}{{ 'and ' if not loop.first }}new_rows.{{ key }} = old_rows.{{ key }} {% endfor %}
     where old_rows.{{ window_column }} < date '{{ horizon }}'
         and (

@@ -142,9 +142,13 @@ def test_history_whose_source_is_gone_is_not_lost(warehouse: WindowWarehouse) ->
         day=datetime(2026, 4, 1),
     )
     later = FIRST_BUILD + timedelta(hours=2)
-    failures = warehouse.build(later, "--full-refresh")
-    assert {failure.split(":")[0] for failure in failures} == {USAGE, DAILY}
-    for failure in failures:
+    march = {"start_date": "2026-03-01", "end_date": "2026-04-01"}
+    refreshed, backfilled = warehouse.build(later, "--full-refresh"), warehouse.build(later, **march)
+    for failures in (refreshed, backfilled):
+        assert {failure.split(":")[0] for failure in failures} == {USAGE, DAILY}
+    assert all("a full refresh of" in failure for failure in refreshed)
+    assert all("a backfill of" in failure for failure in backfilled)
+    for failure in refreshed + backfilled:
         assert "of 3 rows between 2026-03-06 and 2026-03-26" in failure
         assert "wework_message_records" in failure
         assert "do not reach back before 2026-04-05" in failure
