@@ -20,11 +20,13 @@ from orchestration.operations.business_requests import (
     OrderResult,
 )
 from orchestration.schema.metadata import metadata_of, table_named
+from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 6, 30, 12, 0)
 DAY = date(2026, 7, 6)  # a Monday
 TENANT, OTHER = "tenant-1", "tenant-2"
+BUSINESS = tuple(table.name for table in load_record(("business",)).application_tables())
 CORE = ("saas_tenants", "saas_users", "saas_unified_audit_logs", "saas_unified_configs")
 Row = dict[str, Any]
 
@@ -37,24 +39,28 @@ class BookingWorld:
 
     @classmethod
     def build(cls, settings: Settings, as_of: datetime = AS_OF) -> BookingWorld:
-        """Make the tables, empty."""
+        """Make the tables, empty but for a category."""
         world = cls(replace(settings, domains=("core", "business"), as_of=as_of))
-        metadata = metadata_of(world.settings)
-        wanted = [
-            table
-            for table in metadata.sorted_tables
-            if str(table.schema).endswith("core_business_platform") or table.name in CORE
-        ]
+        tables = [world.table(name) for name in (*CORE, *BUSINESS)]
         with database.begin(world.settings) as connection:
-            for schema in sorted({str(table.schema) for table in wanted}):
+            for schema in sorted({str(table.schema) for table in tables}):
                 kind = "database" if settings.is_mysql else "schema"
                 connection.exec_driver_sql(f"create {kind} {schema}")
-            metadata.create_all(connection, tables=wanted, checkfirst=False)
-        world.insert(
+            metadata_of(world.settings).create_all(connection, tables=tables, checkfirst=False)
+        world.empty()
+        return world
+
+    def empty(self) -> None:
+        """Take everything out again, children first."""
+        tables = metadata_of(self.settings).sorted_tables
+        with database.begin(self.settings) as connection:
+            for table in reversed(tables):
+                if table.name in (*CORE, *BUSINESS):
+                    connection.execute(table.delete())
+        self.insert(
             "service_categories",
             {"id": "category", "tenant_id": TENANT, "category_name": "家政", "category_code": "C"},
         )
-        return world
 
     def at(self, as_of: datetime) -> Settings:
         """The settings with the clock elsewhere."""
@@ -93,9 +99,7 @@ class BookingWorld:
 
     def everything(self) -> dict[str, list[Row]]:
         """All rows of all business tables."""
-        names = [t.name for t in metadata_of(self.settings).sorted_tables
-                 if str(t.schema).endswith("core_business_platform")]  # fmt: skip
-        return {name: self.rows(name) for name in names}
+        return {name: self.rows(name) for name in BUSINESS}
 
     def service(self, key: str = "service", **more: Any) -> str:
         row = {"id": key, "tenant_id": TENANT, "service_code": key, "service_name": f"保洁 {key}",
