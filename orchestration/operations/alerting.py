@@ -60,12 +60,13 @@ class Alerts:
 class Verdict:
     """Subjects to alert about, with the reading that gave cause; and what becomes of alerts.
 
-    `repeated` are alerts whose condition still holds.
+    `repeated` are alerts whose condition still holds; `met` subjects meet it, alert or not.
     """
 
     raised: tuple[tuple[str, Reading], ...]
     resolved: tuple[str, ...]
     repeated: tuple[str, ...] = ()
+    met: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Watch(Generic[R]):
     look: Callable[[Run, R], tuple[Mapping[str, Sequence[Reading]], Mapping[str, Alerts]]]
     tell: Callable[[Run, R, str, Reading], dict[str, Any]]
     repeat: Callable[[Run, sa.Connection, Sequence[str]], int] | None = None
+    # whether a rule counts as triggered while its condition holds, not only when it alerts
+    triggers_while_met: bool = False
 
 
 def decide(
@@ -95,10 +98,11 @@ def decide(
     One alert at a time; silent for the cooldown after it, and until there is a newer reading.
     A subject without readings is left as it is.
     """
-    raised, resolved, repeated = [], [], []
+    raised, resolved, repeated, met = [], [], [], 0
     for subject, taken in sorted(readings.items()):
         known = alerts.get(subject)
         holds = len(taken) >= needed and all(r.meets for r in taken[:needed])
+        met += holds
         if not holds:
             # One good reading ends it; too few readings say nothing.
             if known and not taken[0].meets:
@@ -111,7 +115,7 @@ def decide(
             raised.append((subject, taken[0]))
         else:
             repeated += known.resolvable
-    return Verdict(tuple(raised), tuple(sorted(resolved)), tuple(sorted(repeated)))
+    return Verdict(tuple(raised), tuple(sorted(resolved)), tuple(sorted(repeated)), met)
 
 
 def evaluate(run: Run, watch: Watch[R], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -135,7 +139,8 @@ def evaluate(run: Run, watch: Watch[R], rows: Sequence[Mapping[str, Any]]) -> No
         run.change(rule.tenant_id, verdict.resolved, partial(resolve, run, watch))
         if watch.repeat:
             run.stamp(verdict.repeated, partial(watch.repeat, run))
-        run.stamp((len(verdict.raised),), partial(_stamp, run, watch, rule.id))
+        triggered = verdict.met if watch.triggers_while_met else len(verdict.raised)
+        run.stamp((triggered,), partial(_stamp, run, watch, rule.id))
         run.notes.append(f"{name}: +{len(verdict.raised):,} -{len(verdict.resolved):,}")
 
 
@@ -202,7 +207,7 @@ def resolve(run: Run, watch: Watch[Any], connection: sa.Connection, ids: Sequenc
 
 
 def _stamp(
-    run: Run, watch: Watch[Any], rule_id: str, connection: sa.Connection, raised: Sequence[int]
+    run: Run, watch: Watch[Any], rule_id: str, connection: sa.Connection, triggered: Sequence[int]
 ) -> int:
     """Count the evaluation, once for each instant."""
     rules = run.table(watch.rules)
@@ -212,7 +217,7 @@ def _stamp(
         "last_executed_at": run.as_of,
         "updated_at": run.as_of,
     }
-    if raised[0]:
+    if triggered[0]:
         values |= {"trigger_count": rules.c.trigger_count + 1, "last_triggered_at": run.as_of}
     change = rules.update().where(rules.c.id == rule_id, new).values(values)
     return connection.execute(change).rowcount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.operations import business, customer, health
+from orchestration.operations import business, customer, health, wework
 from orchestration.operations.running import Operation
 
 OPERATIONS = (
@@ -45,5 +45,12 @@ OPERATIONS = (
         health.evaluate_health_alert_rules,
         "Evaluates threshold, combination and trend rules over the newest vital signs; raises "
         "alerts, and resolves them where the condition has ended.",
+    ),
+    Operation(
+        "evaluate_wework_monitor_rules",
+        "wework",
+        wework.evaluate_wework_monitor_rules,
+        "Evaluates the monitor rules that are due over the accounts' figures; raises alerts of the "
+        "fifteen types, and resolves them where the condition has ended.",
     ),
 )

@@ -20,7 +20,7 @@ def check(
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON; - is stdin.")
     ],
-    subject: Annotated[str, typer.Option(help="customer or patient.")] = "customer",
+    subject: Annotated[str, typer.Option(help="customer, patient or account.")] = "customer",
 ) -> None:
     """Say whether a rule is valid, else each fault with its path; exit code 1 then."""
     from orchestration.rules.fields import SUBJECTS

@@ -100,6 +100,14 @@ _VITAL_SIGNS = (
     "blood_glucose", "glucose_measurement_time", "pain_level", "risk_assessment", "measured_at",
 )  # fmt: skip
 
+# What monitor rules watch of an account; orchestration/rules/accounts.py says how each is counted.
+ACCOUNT_FIGURES = (
+    "silence_seconds", "offline_seconds", "recovering_seconds", "verifying_seconds",
+    "qr_expired_seconds", "retries_left", "health_score", "network_grade", "failed_logins",
+    "errors", "success_rate_pct", "response_ms", "processing_ms", "callback_error_pct",
+    "messages_left", "unread_messages",
+)  # fmt: skip
+
 
 def fields_of(subject: str) -> Mapping[str, Field]:
     """The named fields of a subject; behaviours come on top for customers (`find_field`)."""
@@ -141,7 +149,16 @@ def _patient_fields() -> Mapping[str, Field]:
     return {field.name: field for field in fields}
 
 
-_SUBJECTS = {"customer": _customer_fields, "patient": _patient_fields}
+@lru_cache(maxsize=1)
+def _account_fields() -> Mapping[str, Field]:
+    return {name: Field(name, Kind.NUMBER, "account figures") for name in ACCOUNT_FIGURES}
+
+
+_SUBJECTS = {
+    "customer": _customer_fields,
+    "patient": _patient_fields,
+    "account": _account_fields,
+}
 SUBJECTS = tuple(_SUBJECTS)
 
 

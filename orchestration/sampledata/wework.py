@@ -448,21 +448,22 @@ def _back_online(accounts: Accounts, events: Indexes) -> Indexes:
 
 
 RULES = (
-    ("heartbeat_check", {"timeout_seconds": 120, "cooldown_seconds": 600}),
-    ("message_success_rate", {"min_rate": 90, "window_minutes": 60, "cooldown_seconds": 3600}),
-    ("response_time", {"max_ms": 3000, "window_minutes": 30, "cooldown_seconds": 1800}),
-    ("error_rate", {"max_rate": 5, "window_minutes": 60, "cooldown_seconds": 3600}),
-    ("offline_duration", {"max_seconds": 1800, "cooldown_seconds": 3600}),
-    ("retry_count", {"max": 3, "cooldown_seconds": 900}),
-    ("health_score", {"min": 60, "cooldown_seconds": 7200}),
-    ("message_volume", {"max_per_hour": 100, "cooldown_seconds": 3600}),
-    ("login_frequency", {"max_per_day": 5, "cooldown_seconds": 86400}),
+    ("heartbeat_check", {"max_silence_seconds": 120, "cooldown_seconds": 600}),
+    ("message_success_rate", {"min_success_rate_pct": 90, "min_messages": 20,
+                              "cooldown_seconds": 3600}),
+    ("response_time", {"max_response_ms": 3000, "window_minutes": 30, "cooldown_seconds": 1800}),
+    ("error_rate", {"alert_type": "excessive_errors", "max_errors": 5, "cooldown_seconds": 3600}),
+    ("offline_duration", {"max_offline_seconds": 1800, "cooldown_seconds": 3600}),
+    ("retry_count", {"min_retries_left": 1, "cooldown_seconds": 900}),
+    ("health_score", {"min_health_score": 60, "cooldown_seconds": 7200}),
+    ("message_volume", {"min_messages_left": 10, "cooldown_seconds": 3600}),
+    ("login_frequency", {"max_failed_logins": 5, "cooldown_seconds": 86400}),
     ("performance_metrics", {"max_processing_ms": 2000, "cooldown_seconds": 3600}),
-    ("network_quality", {"min": "fair", "cooldown_seconds": 1800}),
-    ("custom_metric", {"metric": "unread_count", "max": 500, "cooldown_seconds": 3600}),
-    ("status_duration", {"status": "RECOVERING", "max_seconds": 600, "cooldown_seconds": 600}),
-    ("qr_code_timeout", {"max_seconds": 120, "cooldown_seconds": 600}),
-)
+    ("network_quality", {"min_network_grade": 2, "cooldown_seconds": 1800}),
+    ("custom_metric", {"metric": "unread_messages", "max_value": 500, "cooldown_seconds": 3600}),
+    ("status_duration", {"max_recovering_seconds": 600, "cooldown_seconds": 600}),
+    ("qr_code_timeout", {"max_qr_expired_seconds": 120, "cooldown_seconds": 600}),
+)  # fmt: skip
 
 
 def _monitor_rules(p: Platform) -> Chunk:

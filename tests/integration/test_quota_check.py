@@ -13,6 +13,7 @@ from typing import Any
 import oracles.core_usage as oracle
 import pytest
 import sqlalchemy as sa
+from rows import NOW, change, insert, make_tables
 from typer.testing import CliRunner
 from warehouses import ENGINES, Demo
 
@@ -28,12 +29,10 @@ from orchestration.operations.quotas import (
     decide,
     window,
 )
-from orchestration.schema.metadata import metadata_of, table_named
-from orchestration.schema.record import Column, load_record
+from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
 Row = dict[str, Any]
-NOW = datetime(2026, 2, 28, 13, 45, 30)
 SECOND = timedelta(seconds=1)
 TENANT = "00000000-0000-4000-8000-000000000009"
 CONTRACT: Row = {"tenant_id": TENANT, "overage_policy": "block", "overage_rate": None}
@@ -208,51 +207,18 @@ def test_every_limit_of_a_contract_is_measured_or_said_not_to_be() -> None:
 def small(engine_settings: Settings) -> Settings:
     """A tenant with a contract, in tables that are empty otherwise."""
     settings = replace(engine_settings, domains=("core", "ai", "health"), as_of=NOW)
-    metadata = metadata_of(settings)
-    names = ("saas_tenants", "saas_tenant_quotas", *(
-        source.table for name in ("api_calls", "ai_tokens", "storage_gb", "users", "notifications",
-                                  "email", "concurrent_sessions", "health_records_per_patient")
-        for source in RESOURCES[name].sources
-    ))  # fmt: skip
-    with database.begin(settings) as connection:
-        for schema in sorted({str(table_named(metadata, name).schema) for name in names}):
-            kind = "database" if settings.is_mysql else "schema"
-            connection.exec_driver_sql(f"create {kind} {schema}")
-        for name in dict.fromkeys(names):
-            # without foreign keys: the rows here have no parents
-            plain = table_named(metadata, name).to_metadata(sa.MetaData())
-            for key in [*plain.foreign_key_constraints]:
-                plain.constraints.discard(key)
-            plain.create(connection)
-    insert(settings, "saas_tenants", id=TENANT, tenant_code="acme", tenant_name="Acme")
-    insert(settings, "saas_tenant_quotas", id="q", tenant_id=TENANT,
-           effective_from=date(2026, 2, 1), effective_to=date(2026, 2, 28))  # fmt: skip
+    counted = ("api_calls", "ai_tokens", "storage_gb", "users", "notifications", "email",
+               "concurrent_sessions", "health_records_per_patient")  # fmt: skip
+    sources = [source.table for name in counted for source in RESOURCES[name].sources]
+    make_tables(settings, ["saas_tenants", "saas_tenant_quotas", *sources])
+    insert(settings, "saas_tenants", {"id": TENANT, "tenant_code": "acme", "tenant_name": "Acme"})
+    spell = {"effective_from": date(2026, 2, 1), "effective_to": date(2026, 2, 28)}
+    insert(settings, "saas_tenant_quotas", {"id": "q", "tenant_id": TENANT} | spell)
     return settings
 
 
-def insert(settings: Settings, name: str, *rows: Row, **row: Any) -> None:
-    """Insert rows; what they do not say and must have is made up."""
-    table = table_named(metadata_of(settings), name)
-    must = {
-        column.name: _filler(column)
-        for column in load_record().table(name).stored_columns
-        if not column.nullable and column.default is None
-    }
-    with database.begin(settings) as connection:
-        for number, values in enumerate(rows or (row,)):
-            connection.execute(table.insert(), must | {"id": f"{name}-{number}"} | values)
-
-
-def _filler(column: Column) -> Any:
-    if column.enum_values:
-        return column.enum_values[0]
-    return {"timestamp": NOW, "date": NOW.date(), "json": {}}.get(column.base_type, "0")
-
-
 def set_contract(settings: Settings, **values: Any) -> None:
-    with database.begin(settings) as connection:
-        quotas = table_named(metadata_of(settings), "saas_tenant_quotas")
-        connection.execute(quotas.update().values(**values))
+    change(settings, "saas_tenant_quotas", **values)
 
 
 def usages(settings: Settings, resource: str) -> dict[str, int]:
@@ -337,7 +303,7 @@ def test_what_cannot_be_answered_is_an_error_and_no_limit_is_an_answer(small: Se
         assert "is no amount to use" in refusal(amount=amount)
     assert "counted in whole numbers, not 0.5" in refusal(amount=Decimal("0.5"))
     assert "the domain wework is switched off" in refusal(resource="wework_accounts")
-    insert(small, "saas_tenants", id="bare", tenant_code="bare", tenant_name="Bare")
+    insert(small, "saas_tenants", {"id": "bare", "tenant_code": "bare", "tenant_name": "Bare"})
     assert "has no contract" in refusal("bare")
 
     assert check_tenant_quota(small, "acme", "users").tenant_id == TENANT
