@@ -113,10 +113,11 @@ def vital_signs(rng: random.Random) -> list[Row]:
     first, last = datetime.combine(START, time()), datetime.combine(END + DAY, time())
     edges = [first - SECOND, first, first + SECOND, last - SECOND, last, last + SECOND,
              AS_OF, AS_OF + SECOND]  # fmt: skip
-    tie = first + timedelta(hours=36)
+    # at one instant, also where that decides over the first and the latest value
+    ties = [at for at in (first, first + timedelta(hours=36), last - SECOND) for _ in range(6)]
     spread = [first + timedelta(minutes=rng.randint(0, 60 * 24 * 17)) for _ in range(150)]
     found = []
-    for number, at in enumerate([*edges, *[tie] * 6, *spread]):
+    for number, at in enumerate([*edges, *ties, *spread]):
         for owner in (SHOWN, CHILD):
             row = {name: rng.choice([*values, None]) for name, values in pools.items()}
             row["glucose_measurement_time"] = rng.choice(SITUATIONS)
@@ -457,6 +458,11 @@ def test_what_cannot_be_answered_says_why(
         with pytest.raises(WarehouseError, match=re.escape(said)):
             report_on(clinic, key, identified=identified, **options)
     assert len(audit_rows(clinic)) == before, "an entry about nobody"
+
+
+def test_without_the_health_domain_there_is_no_report(clinic: Settings) -> None:
+    with pytest.raises(WarehouseError, match="domain health holds the patients"):
+        report_on(replace(clinic, domains=("core",)))
 
 
 def test_a_patient_without_data_has_an_empty_report(clinic: Settings) -> None:
