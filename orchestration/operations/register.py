@@ -47,6 +47,13 @@ OPERATIONS = (
         "alerts, and resolves them where the condition has ended.",
     ),
     Operation(
+        "auto_status_check",
+        "wework",
+        wework.auto_status_check,
+        "Takes ONLINE accounts without a heartbeat for two minutes OFFLINE, with an alert; "
+        "resolves the alerts of accounts that are back.",
+    ),
+    Operation(
         "evaluate_wework_monitor_rules",
         "wework",
         wework.evaluate_wework_monitor_rules,

@@ -1,4 +1,4 @@
-"""The WeCom domain's operations: alerts about accounts by the tenants' monitor rules."""
+"""The WeCom domain's operations: accounts that fell silent, and alerts by monitor rule."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +22,7 @@ from orchestration.operations.alerting import (
     enabled_rules,
     evaluate,
     json_object,
+    resolve,
     whole_number,
 )
 from orchestration.operations.running import Run
@@ -35,6 +38,9 @@ LONGEST_TITLE = 200
 # Whoever muted an alert wants no second one of the same; it ends with the condition as well.
 UNSETTLED = ("open", "acknowledged", "suppressed")
 PLACEHOLDER = re.compile(r"\{(account_name|rule_name|value|threshold)\}")
+# So long without a heartbeat, and an ONLINE account is OFFLINE.
+SILENCE = timedelta(minutes=2)
+TIMEOUT_TYPE, TIMEOUT_TITLE = "heartbeat_timeout", "心跳超时"
 _IDS = uuid.UUID("0b1d8a52-7f3e-5c64-9d0c-31c8b2e6a4f7")
 
 
@@ -242,13 +248,17 @@ def _alerts_of(run: Run, rule: MonitorRule) -> sa.Select[Any]:
     )
 
 
+def rule_of(alert_data: str | None) -> str | None:
+    """The monitor rule that raised an alert, by its alert_data; None for others."""
+    told = json.loads(alert_data) if alert_data else None
+    return told.get("rule_id") if isinstance(told, dict) else None
+
+
 def _by_account(rule: MonitorRule, known: Sequence[sa.Row[Any]]) -> dict[str, Alerts]:
     """The rule's own alerts, and open ones that no rule raised: they tell of the condition too."""
     found: dict[str, Alerts] = {}
     for account, key, status, at, data in known:
-        told = json.loads(data) if data else None
-        source = told.get("rule_id") if isinstance(told, dict) else None
-        unsettled = status in UNSETTLED
+        source, unsettled = rule_of(data), status in UNSETTLED
         if source != rule.id and (source is not None or not unsettled):
             continue
         before = found.get(account, Alerts(at))
@@ -285,13 +295,14 @@ def _tell(run: Run, rule: MonitorRule, account: str, reading: Reading) -> dict[s
             "value": value,
             "threshold": str(rule.threshold),
         },
-        "status": "open",
-        "first_occurred_at": run.as_of,
-        "last_occurred_at": run.as_of,
-        "occurrence_count": 1,
-        "created_at": run.as_of,
-        "updated_at": run.as_of,
+        **_opened(run),
     }
+
+
+def _opened(run: Run) -> dict[str, Any]:
+    """What every new alert has."""
+    moments = ("first_occurred_at", "last_occurred_at", "created_at", "updated_at")
+    return dict.fromkeys(moments, run.as_of) | {"status": "open", "occurrence_count": 1}
 
 
 def _repeat(run: Run, connection: sa.Connection, ids: Sequence[str]) -> int:
@@ -317,3 +328,156 @@ WATCH = Watch(
     _repeat,
     triggers_while_met=True,
 )
+
+
+# --- the status check -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Online:
+    """An ONLINE account: its last sign of life, and since when it is ONLINE."""
+
+    id: str
+    tenant_id: str
+    name: str
+    last_heartbeat: datetime | None
+    since: datetime
+
+    def is_silent(self, as_of: datetime) -> bool:
+        """From the second minute on; never seen, it counts from when it came ONLINE."""
+        return (self.last_heartbeat or self.since) + SILENCE <= as_of
+
+
+def auto_status_check(run: Run) -> None:
+    """Take silent ONLINE accounts OFFLINE, and close the alerts of those that are back."""
+    with run.read() as connection:
+        online = _online(run, connection)
+        open_alerts = _timeouts(run, connection, [account.id for account in online])
+    run.examined += len(online)
+    for tenant_id, group in groupby(online, lambda account: account.tenant_id):
+        accounts = list(group)
+        silent = [a.id for a in accounts if a.is_silent(run.as_of)]
+        back = [
+            alert.id
+            for account in accounts
+            if not account.is_silent(run.as_of)
+            for alert in open_alerts.get(account.id, ())
+            if alert.rule_id is None
+        ]
+        run.change(tenant_id, silent, partial(_take_offline, run))
+        run.change(tenant_id, back, partial(resolve, run, WATCH))
+
+
+def _online(run: Run, connection: sa.Connection, ids: Sequence[str] | None = None) -> list[Online]:
+    """ONLINE accounts by tenant and id; of `ids` alone, and then locked against the connector."""
+    accounts, history = run.table("wework_accounts"), run.table("wework_account_status_history")
+    names = ("id", "tenant_id", "account_name", "status", "last_heartbeat_time", "created_at")
+    asked = sa.select(*(accounts.c[name] for name in names))
+    changes = sa.select(history.c.account_id, sa.func.max(history.c.created_at))
+    if ids is None:
+        asked = asked.where(accounts.c.status == "ONLINE")
+        changes = changes.where(history.c.account_id.in_(asked.with_only_columns(accounts.c.id)))
+    else:
+        # By the primary key alone: another index would lock in another order.
+        asked = asked.where(accounts.c.id.in_(ids)).order_by(accounts.c.id)
+        changes = changes.where(history.c.account_id.in_(ids))
+        if run.settings.is_mysql:  # DuckDB's single writer is the lock
+            asked = asked.with_for_update()
+    found = connection.execute(asked).all()
+    changed = dict(connection.execute(changes.group_by(history.c.account_id)).all())
+    online = [
+        Online(
+            row.id,
+            row.tenant_id,
+            row.account_name,
+            row.last_heartbeat_time,
+            changed.get(row.id, row.created_at),
+        )
+        for row in found
+        if row.status == "ONLINE"
+    ]
+    return sorted(online, key=lambda account: (account.tenant_id, account.id))
+
+
+@dataclass(frozen=True)
+class OpenAlert:
+    """An unsettled alert of a silent account; `rule_id` names the monitor rule that raised it."""
+
+    id: str
+    rule_id: str | None
+
+
+def _timeouts(
+    run: Run, connection: sa.Connection, ids: Sequence[str]
+) -> dict[str, list[OpenAlert]]:
+    """Unsettled alerts about silence, by account."""
+    alerts = run.table("wework_account_alerts")
+    asked = (
+        sa.select(alerts.c.account_id, alerts.c.id, sa.type_coerce(alerts.c.alert_data, sa.Text))
+        .where(
+            alerts.c.alert_type == TIMEOUT_TYPE,
+            alerts.c.status.in_(UNSETTLED),
+            alerts.c.account_id.in_(ids),
+        )
+        .order_by(alerts.c.account_id, alerts.c.id)
+    )
+    found: dict[str, list[OpenAlert]] = {}
+    for account, key, data in connection.execute(asked):
+        found.setdefault(account, []).append(OpenAlert(key, rule_of(data)))
+    return found
+
+
+def _take_offline(run: Run, connection: sa.Connection, ids: Sequence[str]) -> int:
+    """Those of `ids` that are still silent: a heartbeat may have come since they were looked at."""
+    silent = [a for a in _online(run, connection, ids) if a.is_silent(run.as_of)]
+    if not silent:
+        return 0
+    accounts = run.table("wework_accounts")
+    keys = [account.id for account in silent]
+    connection.execute(
+        accounts.update()
+        .where(accounts.c.id.in_(keys))
+        .values(status="OFFLINE", updated_at=run.as_of)
+    )
+    history = run.table("wework_account_status_history")
+    connection.execute(history.insert(), [_fall(run, account) for account in silent])
+    known = _timeouts(run, connection, keys)
+    fresh = [_timeout(run, account) for account in silent if account.id not in known]
+    if fresh:
+        connection.execute(run.table("wework_account_alerts").insert(), fresh)
+    again = [a.id for listed in known.values() for a in listed if a.rule_id is None]
+    if again:
+        _repeat(run, connection, again)
+    return len(silent)
+
+
+def _fall(run: Run, account: Online) -> dict[str, Any]:
+    """The row of the status history."""
+    return {
+        "id": str(uuid.uuid5(_IDS, f"{account.id}/OFFLINE/{run.as_of}")),
+        "tenant_id": account.tenant_id,
+        "account_id": account.id,
+        "old_status": "ONLINE",
+        "new_status": "OFFLINE",
+        "trigger_type": "HEARTBEAT_TIMEOUT",
+        "change_reason": TIMEOUT_TITLE,
+        "duration_seconds": int((run.as_of - account.since).total_seconds()),
+        "created_at": run.as_of,
+    }
+
+
+def _timeout(run: Run, account: Online) -> dict[str, Any]:
+    """The row of a new alert."""
+    seen = account.last_heartbeat
+    return {
+        "id": str(uuid.uuid5(_IDS, f"{account.id}/{TIMEOUT_TYPE}/{run.as_of}")),
+        "tenant_id": account.tenant_id,
+        "account_id": account.id,
+        "alert_type": TIMEOUT_TYPE,
+        "alert_level": "error",
+        "alert_title": TIMEOUT_TITLE,
+        "alert_message": f"{account.name}: last heartbeat {seen or 'never'}, "
+        f"ONLINE since {account.since}; OFFLINE at {run.as_of}.",
+        "alert_data": {"last_heartbeat_time": seen and str(seen)},
+        **_opened(run),
+    }
