@@ -20,9 +20,7 @@ order_app = typer.Typer(
 )
 capacity_app = typer.Typer(help="Places of services, variants and time slots by hand.")
 STATES_FILE = PROJECT_ROOT / "docs" / "order-states.md"
-RequestFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON; - is stdin.")
-]
+RequestFile = Annotated[Path, typer.Argument(help="The request as JSON; - is stdin.")]
 
 
 @order_app.command()
@@ -118,7 +116,12 @@ def _answer(
 ) -> None:
     from orchestration.operations.business_requests import parse_request
 
-    data = typer.get_binary_stream("stdin").read() if str(file) == "-" else file.read_bytes()
+    if str(file) == "-":
+        data = typer.get_binary_stream("stdin").read()
+    elif file.is_file():
+        data = file.read_bytes()
+    else:
+        raise WarehouseError(f"There is no file {file}.", fix="name a file, or - for stdin.")
     settings = load_settings(target=target, as_of=as_of)
     one_of("domain", "business", settings.domains)
     say(work(settings, parse_request(model, data)).model_dump_json())
