@@ -19,6 +19,7 @@ from orchestration.operations.business_requests import (
     CreateOrder,
     OrderResult,
 )
+from orchestration.operations.business_rows import LOCK_ORDER
 from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.record import load_record
 from orchestration.settings import Settings
@@ -27,6 +28,8 @@ AS_OF = datetime(2026, 6, 30, 12, 0)
 DAY = date(2026, 7, 6)  # a Monday
 TENANT, OTHER = "tenant-1", "tenant-2"
 BUSINESS = tuple(table.name for table in load_record(("business",)).application_tables())
+# what they write beside what they lock
+WRITTEN = ("service_order_items", "service_order_status_history", "service_capacity_logs")
 CORE = ("saas_tenants", "saas_users", "saas_unified_audit_logs", "saas_unified_configs")
 Row = dict[str, Any]
 
@@ -104,8 +107,8 @@ class BookingWorld:
         return found
 
     def everything(self) -> dict[str, list[Row]]:
-        """All rows of all business tables."""
-        return {name: self.rows(name) for name in BUSINESS}
+        """All rows of the tables that bookings write."""
+        return {name: self.rows(name) for name in (*LOCK_ORDER, *WRITTEN)}
 
     def service(self, key: str = "service", **more: Any) -> str:
         row = {"id": key, "tenant_id": TENANT, "service_code": key, "service_name": f"保洁 {key}",

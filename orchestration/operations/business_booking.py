@@ -1,4 +1,4 @@
-"""Booking: an order with its lines, places, coupons and price at once, and its move to a new time.
+"""Booking: an order with its lines, places, coupons and price at once.
 
 Everything is checked under the locks before the first row is written.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -28,21 +27,15 @@ from orchestration.operations.business_capacity import (
 from orchestration.operations.business_orders import (
     Actor,
     count_sales,
-    enter,
-    fee_for_change,
-    find_order,
-    lines_of,
     order_cause,
     order_result,
     place_changes,
-    require_step,
     write_history,
 )
 from orchestration.operations.business_requests import (
     CreateOrder,
     ItemRequest,
     OrderResult,
-    RescheduleOrder,
 )
 from orchestration.operations.business_rows import Refused, Row, Unit, in_one_transaction
 from orchestration.operations.order_states import FIRST, STATES
@@ -52,11 +45,11 @@ from orchestration.operations.pricing import (
     Price,
     Priceable,
     price_order,
-    split_evenly,
 )
 from orchestration.settings import Settings
 
 FINGERPRINT = "request_sha256"
+NO_TIME = "service_date and service_time_start are needed where no slot gives them"
 
 
 @dataclass(frozen=True)
@@ -88,9 +81,6 @@ class Line:
             self.slot and self.slot["final_price"],
             self.variant and self.variant["price"],
         )
-
-
-# --- create --------------------------------------------------------------------------------------
 
 
 def create_order(settings: Settings, request: CreateOrder) -> OrderResult:
@@ -129,7 +119,7 @@ def _create(request: CreateOrder, unit: Unit) -> OrderResult:
     start, late = _start(request, lines, unit.as_of)
     faults = [*late, *_line_faults(lines, start, unit.as_of)]
     faults += _coupon_faults(request, by_code, lines, unit.as_of)
-    faults += _fault_of(lambda: plan_changes(things, changes))
+    faults += fault_of(lambda: plan_changes(things, changes))
     if faults:
         raise _refusal(faults)
     price = price_order(
@@ -163,7 +153,8 @@ def _refusal(faults: Sequence[str]) -> Refused:
     )
 
 
-def _fault_of(check: Callable[[], object]) -> list[str]:
+def fault_of(check: Callable[[], object]) -> list[str]:
+    """What a check refuses, as a reason among others."""
     try:
         check()
     except Refused as refused:
@@ -198,22 +189,41 @@ def _known_lines(
 def _start(
     request: CreateOrder, lines: Sequence[Line], as_of: datetime
 ) -> tuple[datetime, list[str]]:
-    """When the service begins: the first slot's start, else the time given, else at once."""
-    given = (request.service_date, request.service_time_start)
-    starts = [slot_start(line.slot) for line in lines if line.slot is not None]
-    if starts:
-        start = min(starts)
-        differs = any(
-            wanted not in (None, own)
-            for wanted, own in zip(given, (start.date(), start.time()), strict=True)
-        )
-        return start, [f"the slot begins at {start}, not at the time given"] if differs else []
-    if given[0] is not None and given[1] is not None:
-        return datetime.combine(*given), []
-    at_once = request.order_type in ("immediate", "emergency") and given == (None, None)
-    if at_once and not any(line.service["requires_appointment"] for line in lines):
-        return as_of, []
-    return as_of, ["service_date and service_time_start are needed where no slot gives them"]
+    """When the service begins; at once only where no appointment is needed."""
+    slots = [line.slot for line in lines if line.slot is not None]
+    start, faults = time_given(request.service_date, request.service_time_start, slots)
+    if start is not None:
+        return start, faults
+    at_once = request.order_type in ("immediate", "emergency") and not any(
+        line.service["requires_appointment"] for line in lines
+    )
+    untimed = request.service_date is None and request.service_time_start is None
+    return as_of, [] if at_once and untimed else [NO_TIME]
+
+
+def time_given(
+    day: date | None, clock: time | None, slots: Sequence[Row]
+) -> tuple[datetime | None, list[str]]:
+    """The first slot's start, with which what is given must agree; else what is given, if it is."""
+    if slots:
+        start = min(slot_start(slot) for slot in slots)
+        agrees = day in (None, start.date()) and clock in (None, start.time())
+        return start, [] if agrees else [f"the slot begins at {start}, not at the time given"]
+    if day is None or clock is None:
+        return None, []
+    return datetime.combine(day, clock), []
+
+
+def time_columns(start: datetime, minutes: int, slots: Sequence[Row]) -> dict[str, Any]:
+    """An order's agreed day, start and end; no end past midnight or without a length."""
+    ends = [datetime.combine(slot["slot_date"], slot["end_time"]) for slot in slots]
+    end = max(ends, default=start + timedelta(minutes=minutes))
+    known = start < end and end.date() == start.date()
+    return {
+        "service_date": start.date(),
+        "service_time_start": start.time(),
+        "service_time_end": end.time() if known else None,
+    }
 
 
 def slot_start(slot: Row) -> datetime:
@@ -332,35 +342,31 @@ def _order_row(
         }
     )  # fmt: skip
     minutes = sum(line.minutes or 0 for line in lines)
-    ends = [
-        datetime.combine(line.slot["slot_date"], line.slot["end_time"])
-        for line in lines
-        if line.slot is not None
-    ]
-    end = max(ends) if ends else start + timedelta(minutes=minutes)
-    return asked | {
-        "id": str(uuid.uuid4()),
-        "is_recurring": request.order_type == "recurring",
-        "service_date": start.date(),
-        "service_time_start": start.time(),
-        "service_time_end": end.time() if start < end and end.date() == start.date() else None,
-        "estimated_duration_minutes": minutes or None,
-        "assigned_provider_id": None,
-        "order_status": FIRST,
-        "payment_status": "unpaid",
-        "service_status": STATES[FIRST].service_status,
-        "subtotal": price.subtotal,
-        "travel_fee": price.travel_fee,
-        "discount_amount": price.discount,
-        "total_amount": price.total,
-        "coupon_codes": list(request.coupon_codes) or None,
-        "discount_details": [
-            {"coupon": code, "amount": float(amount)} for code, amount in price.reductions
-        ]
-        or None,
-        "order_time": unit.as_of,
-        "created_by": request.operator_id if request.operator_type == "admin" else None,
-    }
+    slots = [line.slot for line in lines if line.slot is not None]
+    return (
+        asked
+        | time_columns(start, minutes, slots)
+        | {
+            "id": str(uuid.uuid4()),
+            "is_recurring": request.order_type == "recurring",
+            "estimated_duration_minutes": minutes or None,
+            "assigned_provider_id": None,
+            "order_status": FIRST,
+            "payment_status": "unpaid",
+            "service_status": STATES[FIRST].service_status,
+            "subtotal": price.subtotal,
+            "travel_fee": price.travel_fee,
+            "discount_amount": price.discount,
+            "total_amount": price.total,
+            "coupon_codes": list(request.coupon_codes) or None,
+            "discount_details": [
+                {"coupon": code, "amount": float(amount)} for code, amount in price.reductions
+            ]
+            or None,
+            "order_time": unit.as_of,
+            "created_by": request.operator_id if request.operator_type == "admin" else None,
+        }
+    )
 
 
 def _item_row(order: Row, line: Line, priced: Any) -> dict[str, Any]:
@@ -403,158 +409,3 @@ def _redeem(unit: Unit, coupon: Row, order: Row) -> None:
     if used >= (coupon["usage_limit"] or 1):
         values["status"] = "used"
     unit.update("marketing_coupons", coupon["id"], values)
-
-
-# --- reschedule ----------------------------------------------------------------------------------
-
-
-def reschedule_order(settings: Settings, request: RescheduleOrder) -> OrderResult:
-    """Move an order to another time: the new slots are booked and the old ones given back at once.
-
-    A customer who moves it later than the services' policy allows owes the fee.
-    """
-    return in_one_transaction(settings, partial(_reschedule, request))
-
-
-def _reschedule(request: RescheduleOrder, unit: Unit) -> OrderResult:
-    order = find_order(unit, request)
-    require_step(order, "rescheduled")
-    actor, lines = Actor.of(request), lines_of(unit, order["id"])
-    moves = _moves(request, lines)
-    changes = [
-        Change(SLOT, line["time_slot_id"], "cancel", line["quantity"])
-        for line in lines
-        if line["id"] in moves
-    ] + [
-        Change(SLOT, moves[line["id"]], "book", line["quantity"])
-        for line in lines
-        if line["id"] in moves
-    ]
-    # Services are locked for their figures, which a fee moves.
-    own = [Change(SERVICE, line["service_id"], "cancel", 1) for line in lines]
-    own += [
-        Change(VARIANT, line["variant_id"], "cancel", 1) for line in lines if line["variant_id"]
-    ]
-    things = lock_things(unit, [*own, *changes])
-    services = [things[SERVICE, line["service_id"]] for line in lines]
-    start, end, faults = _new_time(request, order, lines, moves, things)
-    faults += _move_faults(services, start, unit.as_of)
-    if not faults:
-        faults += _fault_of(lambda: plan_changes(things, changes))
-    if faults:
-        raise Refused(
-            f"Order {order['order_no']} cannot be moved: {'; '.join(faults)}.",
-            fix="choose another time; nothing was written.",
-        )
-    fee = NOTHING
-    if request.requested_by == "customer":
-        fee = fee_for_change(unit, order, services)
-    values = {
-        "service_date": start.date(),
-        "service_time_start": start.time(),
-        "service_time_end": end.time() if end.date() == start.date() and end > start else None,
-        "rescheduled_from_date": order["service_date"],
-        "rescheduled_from_time": order["service_time_start"],
-        "reschedule_reason": request.reason,
-        "reschedule_count": (order["reschedule_count"] or 0) + 1,
-    } | _charge(unit, order, lines, fee)
-    cause = order_cause({**order, **values}, actor)
-    before = order_cause(order, actor)
-    apply_changes(unit, things, changes, lambda c: before if c.change == "cancel" else cause)
-    for line in lines:
-        if line["id"] in moves:
-            unit.update("service_order_items", line["id"], {"time_slot_id": moves[line["id"]]})
-    enter(unit, order, "rescheduled", actor, values)
-    return order_result(unit, order["id"])
-
-
-def _moves(request: RescheduleOrder, lines: Sequence[Row]) -> dict[str, str]:
-    """The new slot of each line that has one; Refused unless every one of them gets one."""
-    slotted = [line["id"] for line in lines if line["time_slot_id"] is not None]
-    moves: dict[str, str] = dict(request.slots)
-    if request.time_slot_id is not None and len(slotted) == 1 and not moves:
-        moves = {slotted[0]: request.time_slot_id}
-    elif request.time_slot_id is not None:
-        raise Refused(
-            f"time_slot_id moves an order with one slot, this one has {len(slotted)}.",
-            fix="give slots, from line to new slot." if slotted else "give service_date and start.",
-        )
-    if set(moves) != set(slotted):
-        raise Refused(
-            f"The lines with slots are {', '.join(sorted(slotted)) or 'none'}.",
-            fix="give a new slot for each of them, and for no other line.",
-        )
-    return moves
-
-
-def _new_time(
-    request: RescheduleOrder,
-    order: Row,
-    lines: Sequence[Row],
-    moves: Mapping[str, str],
-    things: Mapping[tuple[str, str], Row],
-) -> tuple[datetime, datetime, list[str]]:
-    faults = []
-    starts, ends = [], []
-    for line in lines:
-        key = moves.get(line["id"])
-        slot = things.get((SLOT, key)) if key else None
-        if key and (slot is None or slot["service_id"] != line["service_id"]):
-            faults.append(f"service {line['service_id']} has no time slot {key}")
-        elif slot is not None:
-            if key == line["time_slot_id"]:
-                faults.append(f"slot {key} is the one it has")
-            if slot["slot_type"] == "maintenance":
-                faults.append(f"slot {key} is for maintenance")
-            starts.append(slot_start(slot))
-            ends.append(datetime.combine(slot["slot_date"], slot["end_time"]))
-    given = (request.service_date, request.service_time_start)
-    if starts:
-        start = min(starts)
-        if any(
-            w not in (None, o) for w, o in zip(given, (start.date(), start.time()), strict=True)
-        ):
-            faults.append(f"the slot begins at {start}, not at the time given")
-        return start, max(ends), faults
-    if not faults and None in given:
-        faults.append("service_date and service_time_start are needed where no slot gives them")
-    now = datetime.combine(
-        order["service_date"], order["service_time_start"] or datetime.min.time()
-    )
-    start = now if None in given else datetime.combine(*given)  # type: ignore[arg-type]
-    if not faults and start == now:
-        faults.append(f"it is agreed for {start} already")
-    return start, start + timedelta(minutes=order["estimated_duration_minutes"] or 0), faults
-
-
-def _move_faults(services: Iterable[Row], start: datetime, as_of: datetime) -> list[str]:
-    faults = []
-    for service in services:
-        if not service["reschedule_allowed"]:
-            faults.append(f"{service['service_code']} cannot be moved")
-        faults += window_faults(service, start, as_of)
-    return faults
-
-
-def _charge(unit: Unit, order: Row, lines: Sequence[Row], fee: Decimal) -> dict[str, Any]:
-    """Put a fee on the order and its lines; what was paid is then a part of what is owed."""
-    if not fee:
-        return {}
-    shares = split_evenly(fee, len(lines))
-    for line, share in zip(lines, shares, strict=True):
-        more = {
-            "base_service_fee": (line["base_service_fee"] or NOTHING) + share,
-            "final_price": line["final_price"] + share,
-        }
-        unit.update("service_order_items", line["id"], more)
-    count_sales(
-        unit,
-        [{**line, "final_price": share} for line, share in zip(lines, shares, strict=True)],
-        sign=1,
-    )
-    paid = order["paid_amount"] or NOTHING
-    return {
-        "service_fee": (order["service_fee"] or NOTHING) + fee,
-        "total_amount": order["total_amount"] + fee,
-        "payment_status": "partial_paid" if paid > 0 else order["payment_status"],
-    }

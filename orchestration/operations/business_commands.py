@@ -53,8 +53,8 @@ def cancel(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None
 @order_app.command()
 def reschedule(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
     """Move an order to another time or slot."""
-    from orchestration.operations.business_booking import reschedule_order
     from orchestration.operations.business_requests import RescheduleOrder
+    from orchestration.operations.business_rescheduling import reschedule_order
 
     _answer(file, RescheduleOrder, reschedule_order, target, as_of)
 

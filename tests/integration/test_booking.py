@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from orchestration import cli
 from orchestration.errors import WarehouseError
-from orchestration.operations.business_booking import create_order, reschedule_order
+from orchestration.operations.business_booking import create_order
 from orchestration.operations.business_capacity import change_capacity
 from orchestration.operations.business_orders import (
     assign_provider,
@@ -35,6 +35,7 @@ from orchestration.operations.business_requests import (
     SettlePayment,
     parse_request,
 )
+from orchestration.operations.business_rescheduling import reschedule_order
 from orchestration.operations.business_rows import Refused
 from orchestration.operations.order_states import STATES, may_become
 from orchestration.settings import Settings

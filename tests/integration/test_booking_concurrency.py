@@ -32,7 +32,7 @@ from warehouses import connect_mysql
 
 from orchestration import database
 from orchestration.errors import WarehouseError
-from orchestration.operations.business_booking import create_order, reschedule_order
+from orchestration.operations.business_booking import create_order
 from orchestration.operations.business_capacity import change_capacity
 from orchestration.operations.business_orders import (
     assign_provider,
@@ -47,6 +47,7 @@ from orchestration.operations.business_requests import (
     CreateOrder,
     RescheduleOrder,
 )
+from orchestration.operations.business_rescheduling import reschedule_order
 from orchestration.operations.business_rows import Refused
 from orchestration.operations.order_states import OPEN, STATES
 from orchestration.operations.register import OPERATIONS

@@ -16,7 +16,7 @@ from booking_world import TENANT, BookingWorld, booking
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.operations.business_booking import create_order, reschedule_order
+from orchestration.operations.business_booking import create_order
 from orchestration.operations.business_capacity import change_capacity
 from orchestration.operations.business_orders import cancel_order
 from orchestration.operations.business_requests import (
@@ -24,6 +24,7 @@ from orchestration.operations.business_requests import (
     CapacityRequest,
     RescheduleOrder,
 )
+from orchestration.operations.business_rescheduling import reschedule_order
 from orchestration.operations.business_rows import Refused
 from orchestration.settings import Settings
 
