@@ -6,6 +6,7 @@ Everything is checked under the locks before the first row is written.
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def create_order(settings: Settings, request: CreateOrder) -> OrderResult:
 
 def fingerprint(request: CreateOrder) -> str:
     """What the first history row keeps of a request, so that a repeated one is known again."""
-    return hashlib.sha256(request.model_dump_json(exclude_none=True).encode()).hexdigest()
+    content = json.dumps(request.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _create(request: CreateOrder, unit: Unit) -> OrderResult:

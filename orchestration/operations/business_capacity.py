@@ -40,7 +40,7 @@ SLOT_STATES = {
     "adjust": ("available", "booked", "blocked"),
     "block": ("available", "booked"),
     "release": ("blocked",),
-    "complete": ("available", "booked", "completed"),
+    "complete": ("available", "booked", "blocked", "completed"),
 }
 BUSINESS = {
     "book": "booking",

@@ -139,7 +139,8 @@ def find_order(unit: Unit, request: OrderRequest) -> Row:
     orders, key = unit.table("service_orders"), request.order_id
     if key is None:
         same = (orders.c.tenant_id == request.tenant_id, orders.c.order_no == request.order_no)
-        found = unit.rows(orders.name, *same)
+        # MySQL's collation takes a and A for the same.
+        found = [r for r in unit.rows(orders.name, *same) if r["order_no"] == request.order_no]
         if not found:
             raise Refused(
                 f"Tenant {request.tenant_id} has no order {request.order_no}.",

@@ -147,6 +147,7 @@ def test_the_same_order_no_is_the_same_order_and_other_content_an_error(
     before = world.everything()
     again = world.create("A", as_of=AS_OF + timedelta(days=300))
     assert again == first.model_copy(update={"created": False})
+    assert world.create("A", order_type="scheduled", contact_info=None) == again
     for other in ({"customer_id": "other"}, {"coupon_codes": ["X"]}, {"notes": "bitte"},
                   {"items": [{"service_id": "service"}], "service_date": DAY,
                    "service_time_start": time(9)}):  # fmt: skip
@@ -996,6 +997,7 @@ def test_orders_by_number_and_by_id_are_the_tenant_s_own(world: BookingWorld) ->
         {"tenant_id": OTHER, "order_no": "A"},
         {"tenant_id": OTHER, "order_id": found.order_id},
         {"tenant_id": TENANT, "order_no": "B"},
+        {"tenant_id": TENANT, "order_no": "a"},
         {"tenant_id": TENANT, "order_id": "none"},
     ):
         with pytest.raises(Refused, match="has no order"):
