@@ -1,11 +1,12 @@
--- The score and the overview have one row for each account and none besides: the overview's four counts
--- and the score's look at history must neither drop an account nor repeat one.
+-- The score, the statistics and the overview have one row for each account and none besides: the overview's
+-- four counts and the score's look at history must neither drop an account nor repeat one.
 with counted as (
 
     select
         account_id,
         1 as accounts,
         0 as scores,
+        0 as statistics,
         0 as overviews
     from {{ ref('stg_wework__accounts') }}
 
@@ -15,8 +16,19 @@ with counted as (
         account_id,
         0 as accounts,
         1 as scores,
+        0 as statistics,
         0 as overviews
     from {{ ref('wework_account_health') }}
+
+    union all
+
+    select
+        account_id,
+        0 as accounts,
+        0 as scores,
+        1 as statistics,
+        0 as overviews
+    from {{ ref('wework_account_statistics') }}
 
     union all
 
@@ -24,6 +36,7 @@ with counted as (
         id as account_id,
         0 as accounts,
         0 as scores,
+        0 as statistics,
         1 as overviews
     from {{ ref('v_wework_account_overview') }}
 
@@ -33,9 +46,11 @@ select
     account_id,
     sum(accounts) as accounts,
     sum(scores) as scores,
+    sum(statistics) as statistics,
     sum(overviews) as overviews
 from counted
 group by account_id
 having sum(accounts) <> 1
     or sum(scores) <> 1
+    or sum(statistics) <> 1
     or sum(overviews) <> 1

@@ -16,6 +16,7 @@ RELATIONS = {
         ("account_id", "stat_date", "status"), oracle.account_status_daily
     ),
     "wework_account_health": Relation(("account_id",), oracle.account_health),
+    "wework_account_statistics": Relation(("account_id",), oracle.account_statistics),
     "v_wework_account_overview": Relation(
         ("id",),
         oracle.account_overview,

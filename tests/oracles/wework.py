@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from oracles.base import DAY, Keyed, Raw, Row, half_up, ratio
+from oracles.base import DAY, Keyed, Raw, Row, half_up, midnight, ratio
 
 SUCCESS = ("sent", "delivered", "read")
 
@@ -276,6 +276,37 @@ def account_health(raw: Raw) -> Keyed:
             "error_deduction": lost[2],
             "heartbeat_deduction": lost[3],
             "health_score": int(score.quantize(Decimal(1), ROUND_HALF_UP)),
+        }
+    return found
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def account_statistics(raw: Raw) -> Keyed:
+    """Rows by account."""
+    histories, month_ago = Histories(raw), midnight(raw.today - 29 * DAY)
+    messages = dict(iter(messages_of(raw).groupby("account_id")))
+    found: Keyed = {}
+    for account in raw.rows("wework_accounts"):
+        online, recent = 0, [0, 0]
+        for start, end, status in histories.spells(account, raw.as_of):
+            seconds = int((end - start).total_seconds())
+            late = max(0, int((end - max(start, month_ago)).total_seconds()))
+            online += seconds * (status == "ONLINE")
+            recent[0] += late * (status == "ONLINE")
+            recent[1] += late
+        rows = messages.get(account["id"])
+        figures = {} if rows is None else _message_figures(rows, set())
+        found[(account["id"],)] = {
+            "tenant_id": account["tenant_id"],
+            "total_messages": figures.get("total_messages", 0),
+            "successful_messages": 0 if rows is None else int(rows["succeeded"].sum()),
+            "failed_messages": figures.get("failed_messages", 0),
+            "avg_message_response_time": figures.get("avg_response_time"),
+            "message_success_rate": figures.get("message_success_rate"),
+            "online_duration_hours": ratio(online, 3600, 2),
+            "uptime_percentage": ratio(100 * recent[0], recent[1], 2),
         }
     return found
 
