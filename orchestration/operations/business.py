@@ -45,7 +45,7 @@ def handle_timeout_service_orders(run: Run) -> None:
         try:
             run.change(tenant_id, (order_id,), partial(_give_up, run))
         except Refused as refused:
-            run.broken.append(f"order {order_id}: {refused.message}")
+            run.broken.append(f"order {order_id}: {refused.message.rstrip('.')}")
     for tenant_id, ids in _past_slots(run):
         run.change(tenant_id, ids, partial(_close_slots, run))
     if run.broken:

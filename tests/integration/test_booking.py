@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -159,6 +161,24 @@ def test_the_same_order_no_is_the_same_order_and_other_content_an_error(
     move = RescheduleOrder(tenant_id=TENANT, order_no="A", time_slot_id="later")
     reschedule_order(world.settings, move)
     assert world.create("A").order_status == "rescheduled"
+
+
+def test_threads_of_one_process_take_the_places_one_by_one(world: BookingWorld) -> None:
+    """On DuckDB, where snapshots would let two of them read the same last place."""
+
+    def attempt(number: int) -> str:
+        try:
+            return create_order(world.settings, booking(f"A{number}")).order_status
+        except Refused:
+            return "refused"
+
+    with ThreadPoolExecutor(8) as pool:
+        met = Counter(pool.map(attempt, range(40)))
+    assert met == {"pending_payment": 10, "refused": 30}
+    slot = world.row("service_time_slots", "slot")
+    assert (slot["current_bookings"], slot["status"]) == (10, "booked")
+    logs = world.rows("service_capacity_logs", capacity_type="time_slot")
+    assert sorted(log["after_capacity"] for log in logs) == list(range(10))
 
 
 def test_another_tenant_has_order_numbers_of_its_own(world: BookingWorld) -> None:
