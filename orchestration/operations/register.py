@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from orchestration.operations import business, customer, health, wework
+from orchestration.operations import (
+    ai,
+    business,
+    core,
+    customer,
+    customer_lifecycle,
+    health,
+    health_devices,
+    wework,
+)
 from orchestration.operations.running import Operation
+from orchestration.operations.write_back import WRITE_BACKS
 
 OPERATIONS = (
+    Operation(
+        "cleanup_expired_conversations",
+        "ai",
+        ai.cleanup_expired_conversations,
+        "Archives expired and completed conversations that were left untouched for 30 days.",
+    ),
+    Operation(
+        "mark_idle_conversations",
+        "ai",
+        ai.mark_idle_conversations,
+        "Marks active conversations that were silent for 30 minutes as idle.",
+    ),
+    Operation(
+        "update_all_agent_statistics",
+        "ai",
+        WRITE_BACKS["update_all_agent_statistics"],
+        "Writes the figures of ai_agent_statistics that changed back to ai_agents.",
+    ),
     Operation(
         "check_low_capacity_services",
         "business",
@@ -27,6 +55,13 @@ OPERATIONS = (
         "back; completes slots whose time is over.",
     ),
     Operation(
+        "cleanup_expired_data",
+        "core",
+        core.cleanup_expired_data,
+        "Deletes ended sessions and temporary files past their expiry, switches expired shares "
+        "off, and expires alerts open for 30 days.",
+    ),
+    Operation(
         "auto_assign_tags",
         "customer",
         customer.auto_assign_tags,
@@ -38,6 +73,19 @@ OPERATIONS = (
         "customer",
         customer.update_dynamic_segments,
         "Recomputes the members and figures of the dynamic segments that are due.",
+    ),
+    Operation(
+        "update_customer_lifecycle",
+        "customer",
+        customer_lifecycle.update_customer_lifecycle,
+        "Moves active customers to the lifecycle stage that the rules give them, with history.",
+    ),
+    Operation(
+        "check_device_status",
+        "health",
+        health_devices.check_device_status,
+        "Takes devices that were silent for an hour offline, with an alert for their patient; "
+        "alerts about calibrations that are past; resolves both when the device is back.",
     ),
     Operation(
         "evaluate_health_alert_rules",
@@ -59,5 +107,18 @@ OPERATIONS = (
         wework.evaluate_wework_monitor_rules,
         "Evaluates the monitor rules that are due over the accounts' figures; raises alerts of the "
         "fifteen types, and resolves them where the condition has ended.",
+    ),
+    Operation(
+        "update_account_statistics",
+        "wework",
+        WRITE_BACKS["update_account_statistics"],
+        "Writes the figures of wework_account_statistics that changed back to wework_accounts.",
+    ),
+    Operation(
+        "update_health_scores",
+        "wework",
+        WRITE_BACKS["update_health_scores"],
+        "Writes the scores of wework_account_health that changed back to ONLINE and OFFLINE "
+        "accounts.",
     ),
 )
