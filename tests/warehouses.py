@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pymysql
 import pytest
+import sqlalchemy as sa
 from oracles.base import Keyed, Raw, Row
 
 from orchestration import database
@@ -207,6 +208,28 @@ class Demo:
         for step in self.plan(sql):
             if step["table"] and not step["table"].startswith("<"):
                 found.setdefault(step["table"], []).append(step)
+        return found
+
+    def plan_of(self, work: Callable[[Settings], Any]) -> list[Row]:
+        """MySQL's EXPLAIN of all that `work` sends it, row by row as `plan` has them."""
+        settings, sent = self.on("mysql"), []
+
+        def remember(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            sent.append((statement, parameters))
+
+        engine = database.connect_engine(settings)
+        sa.event.listen(engine, "before_cursor_execute", remember)
+        try:
+            work(settings)
+        finally:
+            sa.event.remove(engine, "before_cursor_execute", remember)
+        found: list[Row] = []
+        with database.connect(settings) as connection:
+            for statement, parameters in sent:
+                if statement.lstrip().lower().startswith("select"):
+                    explain = f"explain format = traditional {statement}"
+                    steps = connection.exec_driver_sql(explain, parameters).mappings()
+                    found += [{name.lower(): step[name] for name in step} for step in steps]
         return found
 
     def compiled(self, model: str) -> str:

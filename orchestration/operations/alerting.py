@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from orchestration.operations.running import Run
+from orchestration.rules.context import Context
 from orchestration.rules.grammar import RuleFault
+from orchestration.schema.metadata import metadata_of
 
 
 class Rule(Protocol):
@@ -158,6 +160,14 @@ def enabled_rules(run: Run, name: str, *order: str) -> list[dict[str, Any]]:
     )
     with run.read() as connection:
         return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def context_of(run: Run, tenant_id: str) -> Context:
+    """The tenant's tables as of the run."""
+    settings = run.settings
+    return Context(
+        metadata_of(settings), settings.database_prefix, settings.dialect, tenant_id, run.as_of
+    )
 
 
 def json_object(

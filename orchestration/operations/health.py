@@ -14,6 +14,7 @@ from orchestration.operations.alerting import (
     Alerts,
     Reading,
     Watch,
+    context_of,
     enabled_rules,
     evaluate,
     json_object,
@@ -21,9 +22,7 @@ from orchestration.operations.alerting import (
 )
 from orchestration.operations.running import Run
 from orchestration.rules.compile import compile_for_patients
-from orchestration.rules.context import Context
 from orchestration.rules.grammar import Checked, RuleFault, parse
-from orchestration.schema.metadata import metadata_of
 from orchestration.schema.record import load_record
 
 # A reading older than this says nothing about today, unless evaluation_window says how many days.
@@ -100,14 +99,7 @@ def _patients(row: Mapping[str, Any]) -> frozenset[str] | None:
 
 def _look(run: Run, rule: AlertRule) -> tuple[dict[str, list[Reading]], dict[str, Alerts]]:
     """The newest readings, newest first, and this rule's alerts, both by patient."""
-    settings = run.settings
-    context = Context(
-        metadata_of(settings),
-        settings.database_prefix,
-        settings.dialect,
-        rule.tenant_id,
-        run.as_of,
-    )
+    context = context_of(run, rule.tenant_id)
     since = run.as_of - timedelta(days=rule.days)
     compiled = compile_for_patients(rule.rule, context, since, rule.readings)
     shown = [name for name in compiled.columns if name not in ("measured_at", "newest")]

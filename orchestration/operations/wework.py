@@ -19,6 +19,7 @@ from orchestration.operations.alerting import (
     Alerts,
     Reading,
     Watch,
+    context_of,
     enabled_rules,
     evaluate,
     json_object,
@@ -27,9 +28,7 @@ from orchestration.operations.alerting import (
 )
 from orchestration.operations.running import Run
 from orchestration.rules.accounts import FIGURES, compile_for_accounts
-from orchestration.rules.context import Context
 from orchestration.rules.grammar import Checked, RuleFault, parse
-from orchestration.schema.metadata import metadata_of
 
 LONGEST_WINDOW_MINUTES = 7 * 1440
 MOST_MESSAGES = 1_000_000
@@ -116,6 +115,46 @@ class MonitorRule:
     readings: int = 1
 
 
+def monitor_rules_page() -> str:
+    """docs/monitor-rules.md: what a rule's threshold_config may hold, by rule type."""
+    lines = [
+        "# Monitor rules",
+        "",
+        "Written by `warehouse rule schema` from `orchestration/operations/wework.py`.",
+        "",
+        "What `threshold_config` of `wework_account_monitor_rules` may hold, by `rule_type`, and",
+        "in brackets what counts without. An alert is raised when the figure is over a `max_` or",
+        "under a `min_`, and closed when it is so no more. All may have `cooldown_seconds` (0);",
+        "`alert_type` says which is meant where there are two, else it is the first. Anything else",
+        "is a fault, and a rule with a fault touches nobody.",
+        "",
+        "| rule type | alert type | figure | threshold | also |",
+        "|---|---|---|---|---|",
+    ]
+    for c in sorted(CONDITIONS, key=lambda c: c.rule_type):
+        figure, threshold, also = (
+            "any, as `metric`",
+            "`max_value` or `min_value`",
+            ["what the figure has"],
+        )
+        if c.figure:
+            figure, threshold = f"`{c.figure}`", f"`{c.threshold}` ({c.default})"
+            also = _also(c.figure)
+        lines.append(
+            f"| `{c.rule_type}` | `{c.alert_type}` | {figure} | {threshold} "
+            f"| {', '.join(also) or '-'} |"
+        )
+    lines += ["", "| figure | what it is |", "|---|---|"]
+    lines += [f"| `{name}` | {figure.words} |" for name, figure in FIGURES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _also(figure: str) -> list[str]:
+    how = FIGURES[figure]
+    window = [f"`window_minutes` ({how.window_minutes})"] if how.window_minutes else []
+    return window + ([f"`{how.least}` (1)"] if how.least else [])
+
+
 def evaluate_wework_monitor_rules(run: Run) -> None:
     """Raise and resolve alerts by every enabled rule that is due; one with a fault raises none."""
     rows = [
@@ -196,14 +235,7 @@ def _threshold(condition: Condition, config: Mapping[str, Any]) -> tuple[str, st
 
 def _look(run: Run, rule: MonitorRule) -> tuple[dict[str, list[Reading]], dict[str, Alerts]]:
     """What the figure says of each account that it speaks of, and what was raised before."""
-    settings = run.settings
-    context = Context(
-        metadata_of(settings),
-        settings.database_prefix,
-        settings.dialect,
-        rule.tenant_id,
-        run.as_of,
-    )
+    context = context_of(run, rule.tenant_id)
     compiled = compile_for_accounts(rule.rule, context, rule.minutes, rule.least)
     value = compiled.columns[rule.figure]
     asked = (

@@ -93,6 +93,7 @@ class Figure:
     """How a figure is made; over how many minutes unless the rule says, 0 where it is of now."""
 
     make: Callable[[Asked], Made]
+    words: str
     window_minutes: int = 0
     # the rule's key for the least number that a rate or mean is taken over
     least: str | None = None
@@ -244,32 +245,63 @@ def _unread(asked: Asked) -> Made:
     return sa.func.coalesce(found.c.n, 0), found
 
 
+def _login_failed(history: Any) -> Column:
+    return sa.and_(
+        history.c.old_status.in_(LOGIN_STATES), history.c.new_status.in_(("OFFLINE", "ERROR"))
+    )
+
+
 FIGURES: Mapping[str, Figure] = {
-    "silence_seconds": Figure(_silence),
-    "offline_seconds": Figure(_offline),
-    "recovering_seconds": Figure(_in_states("RECOVERING")),
-    "verifying_seconds": Figure(_in_states("WAITING_CONFIRM", "VERIFYING")),
-    "qr_expired_seconds": Figure(_qr_expired),
-    "retries_left": Figure(_retries_left),
-    "health_score": Figure(_health_score),
-    "network_grade": Figure(_network_grade),
-    "failed_logins": Figure(
-        _changes(
-            lambda h: sa.and_(
-                h.c.old_status.in_(LOGIN_STATES), h.c.new_status.in_(("OFFLINE", "ERROR"))
-            )
-        ),
-        1440,
+    "silence_seconds": Figure(
+        _silence, "Since the last heartbeat, while ONLINE; never seen, since it is ONLINE."
     ),
-    "errors": Figure(_changes(lambda h: h.c.new_status == "ERROR"), 60),
-    "success_rate_pct": Figure(_success_rate, 60, "min_messages"),
+    "offline_seconds": Figure(
+        _offline, "Since it was ONLINE last; 0 when it is, or was switched off by hand."
+    ),
+    "recovering_seconds": Figure(_in_states("RECOVERING"), "Since it is RECOVERING, else 0."),
+    "verifying_seconds": Figure(
+        _in_states("WAITING_CONFIRM", "VERIFYING"),
+        "Since it is in WAITING_CONFIRM or VERIFYING, else 0.",
+    ),
+    "qr_expired_seconds": Figure(
+        _qr_expired, "Since the code ran out that an account in WAITING_QR shows."
+    ),
+    "retries_left": Figure(_retries_left, "Reconnect attempts still allowed in a row."),
+    "health_score": Figure(_health_score, "The account's score, 0 to 100."),
+    "network_grade": Figure(
+        _network_grade, "At the latest status change: 1 poor, 2 fair, 3 good, 4 excellent."
+    ),
+    "failed_logins": Figure(
+        _changes(_login_failed), "Logins that ended OFFLINE or in ERROR within the window.", 1440
+    ),
+    "errors": Figure(
+        _changes(lambda history: history.c.new_status == "ERROR"),
+        "Times that it fell into ERROR within the window.",
+        60,
+    ),
+    "success_rate_pct": Figure(
+        _success_rate, "Sent messages of the window that went out, in percent.", 60, "min_messages"
+    ),
     "response_ms": Figure(
-        lambda asked: _sends(asked, lambda m: m.c.response_time_ms, 1), 60, "min_messages"
+        lambda asked: _sends(asked, lambda m: m.c.response_time_ms, 1),
+        "Mean time until WeCom answered the window's sent messages.",
+        60,
+        "min_messages",
     ),
     "processing_ms": Figure(
-        lambda asked: _sends(asked, lambda m: m.c.processing_time_ms, 1), 60, "min_messages"
+        lambda asked: _sends(asked, lambda m: m.c.processing_time_ms, 1),
+        "Mean time that the platform needed for the window's sent messages.",
+        60,
+        "min_messages",
     ),
-    "callback_error_pct": Figure(_callback_errors, 60, "min_callbacks"),
-    "messages_left": Figure(_messages_left),
-    "unread_messages": Figure(_unread),
+    "callback_error_pct": Figure(
+        _callback_errors,
+        "The window's callbacks that failed or timed out, in percent; ignored ones do not count.",
+        60,
+        "min_callbacks",
+    ),
+    "messages_left": Figure(
+        _messages_left, "What the hour's and the day's message limit still allow, the less of both."
+    ),
+    "unread_messages": Figure(_unread, "Unread messages of all its conversations."),
 }

@@ -13,6 +13,7 @@ from orchestration.settings import PROJECT_ROOT, load_settings, one_of
 
 app = typer.Typer(help="The rules of tags, segments and alerts.")
 SCHEMA_FILE = PROJECT_ROOT / "docs" / "rules.schema.json"
+MONITOR_FILE = PROJECT_ROOT / "docs" / "monitor-rules.md"
 
 
 @app.command()
@@ -56,13 +57,14 @@ def explain(
 def schema(
     check: Annotated[bool, typer.Option(help="Change nothing; exit 1 if it is stale.")] = False,
 ) -> None:
-    """Write the grammar as JSON Schema to docs/rules.schema.json."""
+    """Write the grammar to docs/rules.schema.json, monitor rules' keys to docs/monitor-rules.md."""
+    from orchestration.operations.wework import monitor_rules_page
     from orchestration.rules.grammar import json_schema_text
 
-    text = json_schema_text()
-    fresh = SCHEMA_FILE.exists() and SCHEMA_FILE.read_text(encoding="utf-8") == text
-    if check and not fresh:
-        raise WarehouseError(f"{SCHEMA_FILE} is stale.", fix="run `warehouse rule schema`.")
-    if not fresh:
-        SCHEMA_FILE.write_text(text, encoding="utf-8")
-    say(f"{SCHEMA_FILE} is up to date")
+    for file, text in ((SCHEMA_FILE, json_schema_text()), (MONITOR_FILE, monitor_rules_page())):
+        fresh = file.exists() and file.read_text(encoding="utf-8") == text
+        if check and not fresh:
+            raise WarehouseError(f"{file} is stale.", fix="run `warehouse rule schema`.")
+        if not fresh:
+            file.write_text(text, encoding="utf-8")
+        say(f"{file} is up to date")

@@ -12,16 +12,27 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import warehouses
 from rows import Row, change, insert, make_tables, rows, table
+from warehouses import Demo
 
 from orchestration import database
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import Report, run_operation
-from orchestration.operations.wework import CONDITIONS, Condition, is_due, read_rule
-from orchestration.rules.accounts import FIGURES
+from orchestration.operations.wework import (
+    CONDITIONS,
+    Condition,
+    is_due,
+    monitor_rules_page,
+    read_rule,
+)
+from orchestration.rules.accounts import FIGURES, compile_for_accounts
+from orchestration.rules.commands import MONITOR_FILE
+from orchestration.rules.context import Context
 from orchestration.rules.fields import ACCOUNT_FIGURES
-from orchestration.rules.grammar import RuleFault
+from orchestration.rules.grammar import RuleFault, parse
 from orchestration.sampledata.wework import RULES
+from orchestration.schema.metadata import metadata_of
 from orchestration.schema.record import load_record
 from orchestration.schema.reference_data import DEFAULTS
 from orchestration.settings import Settings
@@ -427,7 +438,7 @@ def small_rules() -> list[tuple[Row, Condition]]:
     """One of every condition with thresholds that this small world reaches, and some more."""
     found = []
     for number, condition in enumerate(CONDITIONS):
-        config: Row = {"alert_type": condition.alert_type, "cooldown_seconds": 1800}
+        config: Row = {"alert_type": condition.alert_type, "cooldown_seconds": 2400}
         if condition.figure:
             least = FIGURES[condition.figure].least
             config |= {least: 2} if least else {}
@@ -540,6 +551,49 @@ def work_on_some(settings: Settings, wanted: list[Row], rng: random.Random) -> N
             change(settings, ALERTS, alerts.c.id == key, status=alert["status"])
 
 
+# --- the demo's accounts --------------------------------------------------------------------------
+
+
+@pytest.mark.mysql
+def test_both_engines_say_the_same_of_the_demo(demo: Demo) -> None:
+    """Every rule of the sample and of the defaults is read, and some have something to say."""
+    later = warehouses.AS_OF + 10 * MINUTE
+    told = {
+        engine: run(demo.on(engine), later, dry_run=True).notes for engine in ("embedded", "mysql")
+    }
+    assert told["embedded"] == told["mysql"]
+    enabled = [
+        row for row in demo.rows("embedded", "wework_platform", MONITOR) if row["is_enabled"]
+    ]
+    assert len(told["mysql"]) == len(enabled) >= 15
+    assert not [note for note in told["mysql"] if "failed" in note]
+    assert [note for note in told["mysql"] if "+0" not in note]
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_tenant_s_figure_scans_no_partitioned_table(demo: Demo, name: str) -> None:
+    tenant = demo.raw.rows(ACCOUNTS)[0]["tenant_id"]
+
+    def work(settings: Settings) -> None:
+        context = Context(
+            metadata_of(settings), settings.database_prefix, settings.dialect, tenant,
+            warehouses.AS_OF,
+        )  # fmt: skip
+        rule = parse({"field": name, "op": "gt", "value": 0}, "account")
+        compiled = compile_for_accounts(rule, context, FIGURES[name].window_minutes, 1)
+        with database.connect(settings) as connection:
+            assert connection.execute(compiled.matching()).all() is not None
+
+    read = [step for step in demo.plan_of(work) if step["partitions"]]
+    windowed = ("success_rate_pct", "response_ms", "processing_ms", "callback_error_pct",
+                "messages_left")  # fmt: skip
+    assert len(read) == (name in windowed)
+    for step in read:
+        assert (step["partitions"], step["type"] in ("ref", "range")) == ("p202606", True), step
+        assert step["key"], step
+
+
 # --- what an alert says, and what cannot be read --------------------------------------------------
 
 
@@ -634,6 +688,8 @@ def test_the_table_names_every_type_and_every_figure_is_made() -> None:
     for condition in CONDITIONS:
         assert (condition.figure in FIGURES) == bool(condition.figure)
         assert condition.threshold[:4] in ("max_", "min_", "")
+    page = MONITOR_FILE.read_text(encoding="utf-8")
+    assert page == monitor_rules_page(), "run `warehouse rule schema`"
 
 
 @pytest.mark.parametrize(
