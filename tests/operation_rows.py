@@ -1,0 +1,163 @@
+"""Rows on both sides of every boundary that the operations go by, for two tenants.
+
+Each function gives rows by table, parents first; `rng` chooses among what there can be.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import product
+
+from rows import Row
+
+AS_OF = datetime(2026, 6, 30, 12, 0)
+SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours",
+                                                                 "days"))  # fmt: skip
+TENANTS = ("t1", "t2")
+Rows = dict[str, list[Row]]
+
+
+def around(edge: datetime) -> tuple[datetime, ...]:
+    """A second before, on it, and a second after."""
+    return edge - SECOND, edge, edge + SECOND
+
+
+def some(rng: random.Random, count: int, *pools: object) -> list[tuple]:
+    """So many of all combinations; all where there are no more."""
+    every = list(product(TENANTS, *pools))  # type: ignore[call-overload]
+    return rng.sample(every, min(count, len(every)))
+
+
+def core_rows(rng: random.Random, count: int = 10_000) -> Rows:
+    """Sessions, files, their shares, and alerts."""
+    ends = (*around(AS_OF), AS_OF - 90 * DAY, AS_OF + 90 * DAY)
+    born = (*around(AS_OF - 30 * DAY), AS_OF - 170 * DAY, AS_OF)
+    yes = (True, False)
+    states = ("active", "expired", "revoked", "suspicious", "force_logout")
+    of_alerts = ("open", "acknowledged", "resolved", "suppressed", "expired")
+    files = [
+        {"id": f"f{n:03}", "tenant_id": tenant, "is_temporary": temporary, "expires_at": end,
+         "deleted_at": deleted}
+        for n, (tenant, temporary, end, deleted) in enumerate(
+            some(rng, count, yes, (*ends, None), (None, AS_OF - DAY)))
+    ]  # fmt: skip
+    return {
+        "saas_user_sessions": [
+            {"id": f"s{n:03}", "tenant_id": tenant, "session_token": str(n), "status": status,
+             "expires_at": end}
+            for n, (tenant, status, end) in enumerate(some(rng, count, states, ends))
+        ],
+        "saas_files": files,
+        "saas_file_shares": [
+            {"id": f"h{n:03}", "tenant_id": file["tenant_id"], "file_id": file["id"],
+             "share_token": str(n), "is_active": on, "expires_at": end}
+            for n, (file, (_, on, end)) in enumerate(
+                zip(rng.choices(files, k=count), some(rng, count, yes, (*ends, None)),
+                    strict=False))
+        ],
+        "saas_unified_alerts": [
+            {"id": f"a{n:03}", "tenant_id": tenant, "status": status, "created_at": at,
+             "first_occurred_at": at, "last_occurred_at": max(at, last)}
+            for n, (tenant, status, at, last) in enumerate(
+                some(rng, count, of_alerts, born, (AS_OF - 29 * DAY, AS_OF)))
+        ],
+    }  # fmt: skip
+
+
+def ai_rows(rng: random.Random, count: int = 1_000) -> Rows:
+    """Conversations, silent and untouched for as long as matters, or not."""
+    states = ("active", "idle", "completed", "expired", "error", "archived")
+    times = (*around(AS_OF - 30 * MINUTE), *around(AS_OF - 30 * DAY), None, AS_OF)
+    return {
+        "ai_conversations": [
+            {"id": f"c{n:05}", "tenant_id": tenant, "conversation_id": str(n), "status": status,
+             "last_message_at": last, "created_at": at, "updated_at": changed}
+            for n, (tenant, status, last, at, changed) in enumerate(
+                some(rng, count, states, times, times, times))
+        ]
+    }  # fmt: skip
+
+
+def device_rows(rng: random.Random, count: int = 400) -> Rows:
+    """Devices, seen and calibrated or not, and alerts about them in every state."""
+    alerts: list[Row] = []
+    devices: list[Row] = []
+    seen = (*around(AS_OF - HOUR), AS_OF, None, AS_OF - 9 * DAY)
+    for number in range(count):
+        key, days = f"d{number:04}", rng.choice((None, 30, 365))
+        device = {
+            "id": key, "tenant_id": rng.choice(TENANTS), "device_name": f"Device {key}",
+            "device_code": key, "serial_number": key,
+            "status": rng.choice(("active",) * 4 + ("inactive", "maintenance", "error", "offline")),
+            "last_online_at": rng.choice(seen), "created_at": rng.choice((*seen[:4], seen[5])),
+            "last_calibration_at": rng.choice(
+                (None, AS_OF, *around(AS_OF - (days or 365) * DAY))),
+            "calibration_interval_days": days,
+            "assigned_patient_id": rng.choice((None, f"p{number % 9}", f"p{number % 9}")),
+        }  # fmt: skip
+        devices.append(device)
+        alerts += [
+            _device_alert(rng, device, f"{key}-{n}") for n in range(rng.choice((0, 0, 1, 2)))
+        ]
+    return {"health_devices": devices, "health_alerts": alerts}
+
+
+def _device_alert(rng: random.Random, device: Row, key: str) -> Row:
+    kind, data = rng.choice((
+        ("device_offline", None), ("device_offline", {"kind": "device_offline"}),
+        ("custom", {"kind": "calibration_due"}), ("custom", {"kind": "calibration_due"}),
+        ("custom", {"kind": "other"}), ("custom", None), ("custom", [1]),
+        ("data_anomaly", {"kind": "calibration_due"}),
+    ))  # fmt: skip
+    at = rng.choice((AS_OF - 9 * DAY, *around(AS_OF - DAY), AS_OF - MINUTE))
+    return {
+        "id": key, "tenant_id": device["tenant_id"], "patient_id": "p", "alert_type": kind,
+        "device_id": rng.choice((device["id"],) * 9 + (None,)), "alert_data": data,
+        "status": rng.choice(("open", "acknowledged", "in_progress", "resolved", "false_positive",
+                              "suppressed")),
+        "trigger_source": rng.choice(("scheduled", "device", "manual", "rule")),
+        "triggered_at": at, "created_at": at,
+    }  # fmt: skip
+
+
+def lifecycle_rows(rng: random.Random, count: int = 1_500) -> Rows:
+    """Customers on every edge of the stage rules, some with a history."""
+    today = AS_OF.date()
+    customers: list[Row] = []
+    history: list[Row] = []
+    combinations = some(
+        rng, count,
+        ("active",) * 4 + ("lost",),
+        (None, "lead", "prospect", "customer", "advocate", "inactive"),
+        (None, 0, 1, 2, 4, 5),
+        (None, Decimal("4999.99"), Decimal("5000.00")),
+        (None, *(today - days * DAY for days in (31, 30, 29, 0))),
+        (None, *(today - days * DAY for days in (181, 180, 179, 91, 90, 89, 0))),
+    )  # fmt: skip
+    for number, (tenant, status, stage, orders, amount, first, last) in enumerate(combinations):
+        key = f"c{number:05}"
+        customers.append(
+            {"id": key, "tenant_id": tenant, "customer_code": key, "status": status,
+             "lifecycle_stage": stage, "total_orders": orders, "total_amount": amount,
+             "first_order_date": first, "last_order_date": last,
+             "created_at": AS_OF - rng.choice((9, 200)) * DAY + HOUR}
+        )  # fmt: skip
+        for n in range(rng.choice((0, 0, 1, 2))):
+            at = rng.choice((AS_OF - 5 * DAY, AS_OF - 5 * DAY + SECOND, AS_OF - 2 * DAY, AS_OF))
+            history.append(
+                {"id": f"{key}-{n}", "tenant_id": tenant, "customer_id": key, "old_stage": "lead",
+                 "new_stage": "prospect", "created_at": at}
+            )  # fmt: skip
+    return {"customers": customers, "customer_lifecycle_history": history}
+
+
+WORLDS: dict[str, Callable[[random.Random, int], Rows]] = {
+    "cleanup_expired_data": core_rows,
+    "cleanup_expired_conversations": ai_rows,
+    "mark_idle_conversations": ai_rows,
+    "check_device_status": device_rows,
+    "update_customer_lifecycle": lifecycle_rows,
+}
