@@ -43,7 +43,7 @@ from orchestration.operations.order_states import STATES, may_become
 from orchestration.settings import Settings
 
 START = datetime.combine(DAY, time(9))
-SECOND = timedelta(seconds=1)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 UUIDS = ("id", "order_id", "created_at", "updated_at")
 
 
@@ -778,7 +778,9 @@ def test_a_moved_order_keeps_its_provider_when_it_is_assigned_again(world: Booki
     lead(world, "A", ("paid", "confirmed"))
     world.step("A", "assigned", provider_id="p")
     moved(world, time_slot_id="later")
-    assert world.step("A", "assigned").assigned_provider_id == "p"
+    assert world.step("A", "assigned", AS_OF + HOUR).assigned_provider_id == "p"
+    order = only(world.rows("service_orders"))
+    assert (order["assigned_time"], order["provider_assigned_at"]) == (AS_OF, AS_OF)
 
 
 MONDAY = {"mon": ["08:00", "18:00"]}
