@@ -10,10 +10,12 @@ import dagster as dg
 from orchestration.assets.ab_tests import build_ab_test_assets
 from orchestration.assets.dbt import build_dbt_assets
 from orchestration.assets.sources import build_source_assets
+from orchestration.assets.write_back import build_write_back_assets
 from orchestration.checks import build_suite_checks
+from orchestration.jobs import build_jobs
 from orchestration.manifest import load_manifest
 from orchestration.resources import Dbt
-from orchestration.schedules import build_domain_jobs, build_jobs, build_schedules
+from orchestration.schedules import build_schedules
 from orchestration.settings import Settings, load_settings
 
 
@@ -30,9 +32,10 @@ def build_definitions(
             *build_source_assets(settings, manifest),
             models,
             *build_ab_test_assets(settings, manifest),
+            *build_write_back_assets(settings, manifest),
         ],
         asset_checks=build_suite_checks(settings),
-        jobs=[*build_domain_jobs(groups, settings), *build_jobs(settings)],
+        jobs=build_jobs(settings, groups),
         schedules=build_schedules(settings),
         resources={
             "settings": settings,

@@ -1,19 +1,20 @@
-"""The schedules, each of which replaces a MySQL event: one table, and how a tick is decided."""
+"""The schedules, most of which replace a MySQL event: one table, and how a tick is decided."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster import DagsterRunStatus, DefaultScheduleStatus, RunsFilter
 
 from orchestration.errors import WarehouseError
+from orchestration.operations.register import OPERATIONS
+from orchestration.operations.running import AlreadyRunning, has_work
 from orchestration.partitions import lookback_days
-from orchestration.settings import TIME_ZONE, Settings
+from orchestration.resources import FILE_HELD
+from orchestration.settings import DATABASES, PLATFORM, TIME_ZONE, Settings
 
 # From the moment a run is asked for until its end.
 UNFINISHED = [
@@ -25,39 +26,126 @@ UNFINISHED = [
 ]
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+# A tick that has to wait for the DuckDB file skips rather: the next one is near.
+TICK_WAIT_SECONDS = "1"
+DAILY_BUILD, WEEKLY_DOCS = "daily_build", "weekly_docs"
+# Receipts change a message's state for days, so wework_account_daily rebuilds a week.
+RECEIPT_DAYS = 7
 
 
 @dataclass(frozen=True)
 class Row:
-    """One schedule: its name is the event's, `builds` are the assets [database, table]."""
+    """One schedule and its job, both named as the event that they replace.
+
+    Without `builds` the job runs the operation of that name. `builds` are assets [database, table]
+    that are built first, over the days from `days` ago until `until` days ago where they are
+    daily. `asks_first`: a tick starts a run only where the operation would find work.
+    """
 
     name: str
     domain: str
     cron: str
-    builds: tuple[tuple[str, str], ...]
-    replaces: str
+    does: str = ""
+    builds: tuple[tuple[str, str], ...] = ()
+    days: int = 0
+    until: int = 1
+    tests: bool = False
+    asks_first: bool = False
+    is_event: bool = True
     default_status: DefaultScheduleStatus = DefaultScheduleStatus.RUNNING
     zone: str = TIME_ZONE
 
+    @property
+    def description(self) -> str:
+        """Which event it replaces, and what it does."""
+        does = self.does or " ".join(o.sentence for o in OPERATIONS if o.name == self.name)
+        if not self.is_event:
+            return does
+        return f"Replaces the MySQL event {self.name} of {DATABASES[self.domain]}. {does}"
+
+
+def _built(domain: str, *tables: str) -> tuple[tuple[str, str], ...]:
+    return tuple((DATABASES[domain], table) for table in tables)
+
 
 SCHEDULES = (
+    Row("cleanup_expired_data", "core", "0 2 * * *"),
+    Row("cleanup_expired_conversations", "ai", "15 2 * * *"),
+    Row("mark_idle_conversations", "ai", "*/5 * * * *", asks_first=True),
     Row(
-        name="generate_daily_reports",
-        domain="wework",
-        cron="0 1 * * *",
-        builds=(("wework_platform", "wework_tenant_usage"),),
-        replaces=(
-            "Replaces the MySQL event generate_daily_reports of wework_platform: builds "
-            "wework_tenant_usage for yesterday, and for the days before it in which late rows may "
-            "have arrived."
-        ),
+        "update_all_agent_statistics", "ai", "0 * * * *",
+        "Builds ai_agent_statistics, then writes the figures that changed back to ai_agents.",
+        builds=_built("ai", "ai_agent_statistics"),
     ),
-)
+    Row("auto_status_check", "wework", "*/2 * * * *", asks_first=True),
+    Row(
+        "update_health_scores", "wework", "*/10 * * * *",
+        "Builds wework_account_health, then writes the scores that changed back to "
+        "wework_accounts.",
+        builds=_built("wework", "wework_account_health"),
+        asks_first=True,
+    ),
+    Row(
+        "update_account_statistics", "wework", "5 * * * *",
+        "Builds the accounts' days that may have changed and wework_account_statistics over them, "
+        "then writes the figures that changed back to wework_accounts.",
+        builds=_built("wework", "wework_account_daily", "wework_account_status_daily",
+                      "wework_account_statistics"),
+        days=RECEIPT_DAYS,
+        until=0,
+    ),
+    Row(
+        "generate_daily_reports", "wework", "0 1 * * *",
+        "Builds wework_tenant_usage for yesterday, and for the days before it in which late rows "
+        "may have arrived.",
+        builds=_built("wework", "wework_tenant_usage"),
+        days=lookback_days(),
+        tests=True,
+    ),
+    Row(
+        "generate_daily_health_stats", "health", "0 2 * * *",
+        "Builds health_statistics for yesterday, the days before it in which late rows may have "
+        "arrived, and the weeks, months and years that closed with one of them.",
+        builds=_built("health", "health_statistics"),
+        days=lookback_days(),
+        tests=True,
+    ),
+    Row("check_device_status", "health", "*/10 * * * *", asks_first=True),
+    Row("check_low_capacity_services", "business", "10 * * * *", asks_first=True),
+    Row("cleanup_expired_coupons", "business", "0 2 * * *"),
+    Row("handle_timeout_service_orders", "business", "*/10 * * * *", asks_first=True),
+    Row("update_customer_lifecycle", "customer", "0 3 * * *"),
+    Row("auto_assign_tags", "customer", "0 */6 * * *"),
+    Row("update_dynamic_segments", "customer", "0 1,13 * * *"),
+    Row(
+        "evaluate_health_alert_rules", "health", "*/5 * * * *", asks_first=True, is_event=False
+    ),
+    Row(
+        "evaluate_wework_monitor_rules", "wework", "*/5 * * * *", asks_first=True, is_event=False
+    ),
+    Row(
+        "hourly_quota_usage", "core", "20 * * * *",
+        "Builds saas_quota_usage_realtime: what each tenant uses of each resource now.",
+        builds=_built("core", "saas_quota_usage_realtime"),
+        is_event=False,
+    ),
+    Row(
+        DAILY_BUILD, PLATFORM, "0 4 * * *",
+        "Builds and tests everything of all domains, each daily table over its own trailing "
+        "window, then runs the quality suites.",
+        is_event=False,
+    ),
+    Row(
+        WEEKLY_DOCS, PLATFORM, "0 6 * * 1",
+        "Writes the data dictionary and the quality suites' pages.",
+        is_event=False,
+    ),
+)  # fmt: skip
 
 
 def schedule_rows(settings: Settings) -> list[Row]:
     """The table's rows whose domain is switched on."""
-    return [row for row in SCHEDULES if row.domain in settings.domains]
+    return [row for row in SCHEDULES if row.domain in (*settings.domains, PLATFORM)]
 
 
 def default_status(settings: Settings, row: Row) -> DefaultScheduleStatus:
@@ -70,32 +158,19 @@ def default_status(settings: Settings, row: Row) -> DefaultScheduleStatus:
     return row.default_status if mode == "running" else DefaultScheduleStatus.STOPPED
 
 
-def build_jobs(settings: Settings) -> list[Any]:
-    """One job a schedule; the checks of what it builds run with it."""
-    return [
-        dg.define_asset_job(
-            row.name,
-            selection=dg.AssetSelection.assets(*(dg.AssetKey(key) for key in row.builds)),
-            description=row.replaces,
-            tags={"domain": row.domain},
-        )
-        for row in schedule_rows(settings)
-    ]
-
-
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedules of the domains that are switched on."""
-    return [_schedule(row, default_status(settings, row)) for row in schedule_rows(settings)]
+    return [_schedule(row, settings) for row in schedule_rows(settings)]
 
 
-def _schedule(row: Row, status: DefaultScheduleStatus) -> dg.ScheduleDefinition:
+def _schedule(row: Row, settings: Settings) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=row.name,
         job_name=row.name,
         cron_schedule=row.cron,
         execution_timezone=row.zone,
-        default_status=status,
-        description=row.replaces,
+        default_status=default_status(settings, row),
+        description=row.description,
     )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         unfinished = context.instance.get_runs(
@@ -106,40 +181,35 @@ def _schedule(row: Row, status: DefaultScheduleStatus) -> dg.ScheduleDefinition:
                 f"Run {unfinished[0].run_id[:8]} of {row.name} is not finished "
                 f"({unfinished[0].status.value.lower()})."
             )
-        return daily_request(context.scheduled_execution_time, row.zone)
+        if row.asks_first and (reason := why_not(row.name, settings)):
+            return dg.SkipReason(reason)
+        return request(row, context.scheduled_execution_time)
 
     return tick
 
 
-def daily_request(scheduled: datetime, zone: str) -> dg.RunRequest:
-    """Yesterday, seen from the scheduled time, and the days before it that late rows may touch."""
-    today = scheduled.astimezone(ZoneInfo(zone)).date()
-    first, last = today - timedelta(days=lookback_days()), today - timedelta(days=1)
+def why_not(name: str, settings: Settings) -> str:
+    """Why a run of the operation would be for nothing; empty when there is work for it."""
+    [operation] = [operation for operation in OPERATIONS if operation.name == name]
+    patience = {"WAREHOUSE_DUCKDB_WAIT_SECONDS": TICK_WAIT_SECONDS}
+    hasty = replace(settings, environment={**settings.environment, **patience})
+    try:
+        return "" if has_work(operation, hasty) else f"Nothing to do for {name}."
+    except AlreadyRunning as error:
+        return error.message
+    except WarehouseError as error:
+        if FILE_HELD not in error.message:
+            raise
+        return error.message
+
+
+def request(row: Row, scheduled: datetime) -> dg.RunRequest:
+    """A run for the scheduled time; with its days, by the row's zone, where it builds by days."""
+    today = scheduled.astimezone(ZoneInfo(row.zone)).date()
+    if not row.days:
+        return dg.RunRequest(run_key=scheduled.isoformat())
+    first, last = today - timedelta(days=row.days), today - timedelta(days=row.until)
     return dg.RunRequest(
-        run_key=last.isoformat(),
+        run_key=last.isoformat() if row.until else scheduled.isoformat(),
         tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()},
     )
-
-
-def build_domain_jobs(groups: Sequence[str], settings: Settings) -> list[Any]:
-    """One job a domain: all that dbt builds of it, with its checks, for any days.
-
-    Staging views of other domains that it reads are part of it; they cost next to nothing.
-    """
-    staging = dg.AssetSelection.groups(*(g for g in groups if g.endswith("_staging")))
-    jobs = []
-    for domain in settings.domains:
-        if names := [group for group in groups if group.startswith(f"{domain}_")]:
-            own = dg.AssetSelection.groups(*names)
-            jobs.append(
-                dg.define_asset_job(
-                    domain,
-                    selection=own | (own.upstream() & staging),
-                    description=(
-                        f"Builds and tests all of {domain}: staging, daily tables of the chosen "
-                        "days (without days: the trailing window), marts."
-                    ),
-                    tags={"domain": domain},
-                )
-            )
-    return jobs

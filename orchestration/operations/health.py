@@ -55,7 +55,12 @@ class AlertRule:
 
 def evaluate_health_alert_rules(run: Run) -> None:
     """Raise and resolve alerts by every enabled rule; one with a fault raises nothing."""
-    evaluate(run, WATCH, enabled_rules(run, WATCH.rules, "priority"))
+    evaluate(run, WATCH, rules_by_priority(run))
+
+
+def rules_by_priority(run: Run) -> list[dict[str, Any]]:
+    """The enabled rules."""
+    return enabled_rules(run, WATCH.rules, "priority")
 
 
 def read_rule(row: Mapping[str, Any]) -> AlertRule:

@@ -93,6 +93,7 @@ OPERATIONS = (
         health.evaluate_health_alert_rules,
         "Evaluates threshold, combination and trend rules over the newest vital signs; raises "
         "alerts, and resolves them where the condition has ended.",
+        is_due=health.rules_by_priority,
     ),
     Operation(
         "auto_status_check",
@@ -107,6 +108,7 @@ OPERATIONS = (
         wework.evaluate_wework_monitor_rules,
         "Evaluates the monitor rules that are due over the accounts' figures; raises alerts of the "
         "fifteen types, and resolves them where the condition has ended.",
+        is_due=wework.due_rules,
     ),
     Operation(
         "update_account_statistics",
@@ -120,5 +122,6 @@ OPERATIONS = (
         WRITE_BACKS["update_health_scores"],
         "Writes the scores of wework_account_health that changed back to ONLINE and OFFLINE "
         "accounts.",
+        is_due=WRITE_BACKS["update_health_scores"].has_rows,
     ),
 )

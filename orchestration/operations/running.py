@@ -48,12 +48,16 @@ class AlreadyRunning(WarehouseError):
 
 @dataclass(frozen=True)
 class Operation:
-    """A line of the register: the event's name, its domain, its function, and what it does."""
+    """A line of the register: the event's name, its domain, its function, and what it does.
+
+    `is_due` finds out quickly whether there is work for a run, where a dry run would not.
+    """
 
     name: str
     domain: str
     perform: Callable[[Run], None]
     sentence: str
+    is_due: Callable[[Run], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,13 @@ def run_operation(
         dict(+run.changed),
         tuple(run.notes),
     )
+
+
+def has_work(operation: Operation, settings: Settings) -> bool:
+    """Whether a run would change something: by the operation's own question, or a dry run."""
+    if operation.is_due is None:
+        return run_operation(operation, settings, dry_run=True).changed > 0
+    return bool(operation.is_due(Run(settings, clock.now(settings), dry_run=True)))
 
 
 def transaction(settings: Settings, work: Callable[..., T], *arguments: Any) -> T:

@@ -157,12 +157,16 @@ def _also(figure: str) -> list[str]:
 
 def evaluate_wework_monitor_rules(run: Run) -> None:
     """Raise and resolve alerts by every enabled rule that is due; one with a fault raises none."""
-    rows = [
+    evaluate(run, WATCH, due_rules(run))
+
+
+def due_rules(run: Run) -> list[dict[str, Any]]:
+    """The enabled rules whose interval is over."""
+    return [
         row
         for row in enabled_rules(run, WATCH.rules)
         if is_due(row["check_interval"], row["last_executed_at"], run.as_of)
     ]
-    evaluate(run, WATCH, rows)
 
 
 def is_due(check_interval: int | None, last: datetime | None, as_of: datetime) -> bool:

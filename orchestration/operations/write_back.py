@@ -37,6 +37,15 @@ class WriteBack:
         """Write what differs."""
         write_back(run, self)
 
+    def has_rows(self, run: Run) -> bool:
+        """Whether there is a row that a figure could be written to."""
+        target = run.table(self.table)
+        asked = sa.select(sa.literal(1)).select_from(target).limit(1)
+        if self.statuses:
+            asked = asked.where(target.c.status.in_(self.statuses))
+        with run.read() as connection:
+            return connection.scalar(asked) is not None
+
 
 def _same(*names: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, name) for name in names)

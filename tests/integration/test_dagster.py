@@ -14,14 +14,20 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
 from orchestration import dagster_dev, database
+from orchestration.assets.write_back import key_of
+from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
+from orchestration.schedules import SCHEDULES, request, why_not
 from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.record import load_record
@@ -111,6 +117,57 @@ def test_a_day_of_wework_is_built_and_checked_by_the_daemon(
 
     rows = _read(settings, "wework_tenant_usage", "stat_date", "sent_messages", "failed_messages")
     assert rows == [(date(2026, 6, 29), 3, 1)], "DAY was asked for, so the 30th is not built"
+
+    repository = build_definitions(settings).get_repository_def()
+    _figures_are_built_and_written_back(settings, repository)
+    _an_operation_runs_as_an_op(settings, repository)
+
+
+def _figures_are_built_and_written_back(
+    settings: Settings, repository: dg.RepositoryDefinition
+) -> None:
+    """The job as its schedule asks for it: the days of a week, then the write-back behind them."""
+    name = "update_account_statistics"
+    [row] = [row for row in SCHEDULES if row.name == name]
+    asked = request(row, datetime(2026, 6, 30, 23, 5, tzinfo=ZoneInfo("Asia/Shanghai")))
+    job = repository.get_job(name)
+    dry = {"ops": {f"wework_platform__{name}": {"config": {"dry_run": True}}}}
+    told = job.execute_in_process(tags=asked.tags, run_config=dry)
+    assert _told(told, name) == (1, 1, True)
+    assert _read(settings, "wework_accounts", "total_messages") == [(0,)]
+    assert _told(job.execute_in_process(asset_selection=[key_of(name)]), name) == (1, 1, False)
+    figures = ("total_messages", "successful_messages", "failed_messages", "message_success_rate",
+               "online_duration_hours", "uptime_percentage", "updated_at")  # fmt: skip
+    assert _read(settings, "wework_accounts", *figures) == [
+        (4, 2, 1, Decimal("66.67"), Decimal("48.00"), Decimal("100.00"), AS_OF)
+    ]
+
+
+def _an_operation_runs_as_an_op(settings: Settings, repository: dg.RepositoryDefinition) -> None:
+    """Only where there is work for it: the account was never heard of, and is silent then."""
+    name = "auto_status_check"
+    assert why_not(name, settings) == ""
+    job = repository.get_job(name)
+    dry = {"ops": {f"run_{name}": {"config": {"dry_run": True}}}}
+    assert _told(job.execute_in_process(run_config=dry), f"run_{name}")[1:] == (1, True)
+    assert _read(settings, "wework_accounts", "status") == [("ONLINE",)]
+    assert _told(job.execute_in_process(), f"run_{name}")[1:] == (1, False)
+    assert _read(settings, "wework_accounts", "status") == [("OFFLINE",)]
+    assert why_not(name, settings) == "Nothing to do for auto_status_check."
+
+
+def _told(run: dg.ExecuteInProcessResult, step: str) -> tuple[Any, ...]:
+    """Rows examined and changed, and whether it was a dry run, by the step's metadata."""
+    assert run.success
+    for event in run.all_events:
+        data = event.event_specific_data
+        if not (event.step_key or "").endswith(step):
+            continue
+        shown = getattr(getattr(data, "materialization", data), "metadata", None) or {}
+        if "rows changed" in shown:
+            names = ("rows examined", "rows changed", "dry run")
+            return tuple(shown[name].value for name in names)
+    pytest.fail(f"{step} left no metadata")
 
 
 def test_a_taken_port_and_a_second_dagster_are_refused_in_a_sentence(

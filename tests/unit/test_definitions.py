@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -19,12 +20,17 @@ from dagster_dbt import DagsterDbtCliRuntimeError
 
 from orchestration import checks, schedules
 from orchestration.assets.dbt import wanted_nodes, with_attached_tests
+from orchestration.assets.write_back import key_of
 from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
 from orchestration.manifest import is_stale, load_manifest, manifest_path, prepare_manifest
+from orchestration.operations.register import OPERATIONS
+from orchestration.operations.running import AlreadyRunning, Operation
+from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.partitions import daily_partitions, first_day, lookback_days, window_variables
 from orchestration.resources import build_arguments, failure_of
-from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings, load_settings
+from orchestration.schema.doctor import REPLACED_EVENTS
+from orchestration.settings import DATABASES, DOMAINS, PROJECT_ROOT, Settings, load_settings
 from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
 
 SNAPSHOT = Path(__file__).with_name("definitions.snapshot.txt")
@@ -88,6 +94,7 @@ def _described(repository: dg.RepositoryDefinition) -> str:
         if not job.name.startswith("__"):
             keys = sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
             shown = " ".join(keys) if len(keys) <= 3 else f"{len(keys)} assets"
+            shown = shown or f"op {' '.join(job.graph.node_names())}"
             lines.append(f"job {job.name}: {shown}")
     for schedule in sorted(repository.schedule_defs, key=lambda schedule: schedule.name):
         lines.append(
@@ -167,8 +174,11 @@ class TestWhatIsThere:
         }
         assert "stg_wework__message_records" in left  # saas_usage_statistics counts them
         assert not left & {"fct_messages", "contact_growth_daily", "stg_wework__callback_logs"}
-        assert repository.schedule_defs == []
+        theirs = {row.name for row in schedules.SCHEDULES if row.domain in ("core", "health")}
+        known = {schedule.name for schedule in repository.schedule_defs}
+        assert known == theirs | {schedules.DAILY_BUILD, schedules.WEEKLY_DOCS}
         assert not repository.has_job("wework")
+        assert not repository.has_job("auto_status_check")
 
     def test_what_platform_reads_of_a_domain_that_is_switched_off_stays(self) -> None:
         def node(path: str) -> dict[str, object]:
@@ -356,20 +366,50 @@ class TestSchedules:
     def test_a_tick_asks_for_yesterday_and_the_lookback(
         self, repository: dg.RepositoryDefinition
     ) -> None:
-        request = self._tick(repository, datetime(2026, 3, 1, 1, 0, tzinfo=SHANGHAI))
-        assert isinstance(request, dg.RunRequest)
-        assert request.run_key == "2026-02-28"
-        assert request.tags["dagster/asset_partition_range_start"] == "2026-02-26"
-        assert request.tags["dagster/asset_partition_range_end"] == "2026-02-28"
+        asked = _tick(repository, "generate_daily_reports", datetime(2026, 3, 1, 1, 0))
+        assert _days(asked) == ("2026-02-26", "2026-02-28")
+        assert asked.run_key == "2026-02-28"
         assert lookback_days() == 3
 
     def test_the_day_is_shanghai_s_whatever_zone_the_tick_is_told_in(
         self, repository: dg.RepositoryDefinition
     ) -> None:
         at = datetime(2026, 2, 28, 17, 0, tzinfo=ZoneInfo("UTC"))
-        request = self._tick(repository, at)
-        assert isinstance(request, dg.RunRequest)
-        assert request.run_key == "2026-02-28"
+        assert _tick(repository, "generate_daily_reports", at).run_key == "2026-02-28"
+
+    @pytest.mark.parametrize(
+        ("name", "at", "days"),
+        [
+            # Month and year ends, and the day that leap years alone have.
+            ("generate_daily_health_stats", datetime(2027, 1, 1, 2), ("2026-12-29", "2026-12-31")),
+            ("generate_daily_health_stats", datetime(2024, 3, 1, 2), ("2024-02-27", "2024-02-29")),
+            ("generate_daily_reports", datetime(2026, 5, 1, 1), ("2026-04-28", "2026-04-30")),
+            # The running day too, and the week that receipts may still change.
+            ("update_account_statistics", datetime(2027, 1, 1, 0, 5), ("2026-12-25", "2027-01-01")),
+            (
+                "update_account_statistics",
+                datetime(2026, 3, 1, 23, 5),
+                ("2026-02-22", "2026-03-01"),
+            ),
+        ],
+    )
+    def test_days_at_the_ends_of_months_and_years(
+        self,
+        repository: dg.RepositoryDefinition,
+        name: str,
+        at: datetime,
+        days: tuple[str, str],
+    ) -> None:
+        assert _days(_tick(repository, name, at)) == days
+
+    def test_ticks_of_what_is_not_built_by_days_differ_by_their_time(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        first = _tick(repository, "auto_assign_tags", datetime(2026, 12, 31, 18))
+        second = _tick(repository, "auto_assign_tags", datetime(2027, 1, 1, 0))
+        assert first.run_key == "2026-12-31T18:00:00+08:00"
+        assert second.run_key == "2027-01-01T00:00:00+08:00"
+        assert not {schedules.RANGE_START, schedules.RANGE_END} & set(first.tags)
 
     @pytest.mark.parametrize("status", [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED])
     def test_a_tick_is_skipped_while_its_job_runs(
@@ -378,8 +418,8 @@ class TestSchedules:
         with DagsterInstance.local_temp() as instance:
             job = repository.get_job("generate_daily_reports")
             instance.create_run_for_job(job, status=status)
-            at = datetime(2026, 3, 1, 1, 0, tzinfo=SHANGHAI)
-            skipped = self._tick(repository, at, instance)
+            at = datetime(2026, 3, 1, 1, 0)
+            skipped = _tick(repository, "generate_daily_reports", at, instance)
             assert isinstance(skipped, dg.SkipReason)
             assert f"not finished ({status.value.lower()})" in str(skipped.skip_message)
 
@@ -389,21 +429,87 @@ class TestSchedules:
         with DagsterInstance.local_temp() as instance:
             job = repository.get_job("generate_daily_reports")
             instance.create_run_for_job(job, status=DagsterRunStatus.FAILURE)
-            at = datetime(2026, 3, 1, 1, 0, tzinfo=SHANGHAI)
-            assert isinstance(self._tick(repository, at, instance), dg.RunRequest)
+            at = datetime(2026, 3, 1, 1, 0)
+            asked = _tick(repository, "generate_daily_reports", at, instance)
+            assert isinstance(asked, dg.RunRequest)
 
-    def test_every_row_of_the_table_names_its_event_and_builds_assets(
+    def test_a_fast_tick_without_work_is_skipped_and_one_with_work_is_not(
+        self, repository: dg.RepositoryDefinition, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def has_work(operation: Operation, _settings: Settings) -> bool:
+            asked.append(operation.name)
+            return len(asked) > 1
+
+        monkeypatch.setattr(schedules, "has_work", has_work)
+        for at in (datetime(2026, 3, 1), datetime(2026, 3, 1, 0, 2)):
+            decided = _tick(repository, "auto_status_check", at)
+        assert isinstance(decided, dg.RunRequest)
+        asked.clear()
+        skipped = _tick(repository, "auto_status_check", datetime(2026, 3, 1, 0, 4))
+        assert str(skipped.skip_message) == "Nothing to do for auto_status_check."
+        assert asked == ["auto_status_check"]
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (AlreadyRunning("x is running already.", fix="wait."), "x is running already."),
+            (WarehouseError("Another process holds f: dbt.", fix="wait."), "Another process holds"),
+        ],
+    )
+    def test_a_tick_that_cannot_look_because_others_work_is_skipped(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+    ) -> None:
+        def has_work(_operation: Operation, hasty: Settings) -> bool:
+            assert hasty.environment["WAREHOUSE_DUCKDB_WAIT_SECONDS"] == "1"
+            raise error
+
+        monkeypatch.setattr(schedules, "has_work", has_work)
+        assert schedules.why_not("auto_status_check", settings).startswith(reason)
+
+    def test_a_tick_fails_where_the_server_is_gone(self, mysql_target: Settings) -> None:
+        with pytest.raises(WarehouseError, match=r"db\.invalid"):
+            schedules.why_not("auto_status_check", mysql_target)
+
+    def test_every_row_of_the_table_builds_assets_or_runs_an_operation(
         self, repository: dg.RepositoryDefinition
     ) -> None:
         known = repository.asset_graph.get_all_asset_keys()
+        operations = {operation.name for operation in OPERATIONS}
         for row in schedules.SCHEDULES:
-            assert f"MySQL event {row.name} " in row.replaces
             assert row.zone == "Asia/Shanghai"
             assert {dg.AssetKey(key) for key in row.builds} <= known
-            assert repository.get_schedule_def(row.name).description == row.replaces
+            whole = row.name in (schedules.DAILY_BUILD, schedules.WEEKLY_DOCS)
+            assert row.builds or whole or row.name in operations, row.name
+            assert repository.get_schedule_def(row.name).description == row.description
+            assert row.description.endswith(".")
+            assert repository.has_job(row.name)
+            assert not row.asks_first or row.name in operations
+        assert {row.name for row in schedules.SCHEDULES if row.name in operations} == operations
+
+    def test_the_sixteen_events_are_replaced_at_their_times(self) -> None:
+        """As 03-operations says; doctor looks for the same events on a server."""
+        events = [row for row in schedules.SCHEDULES if row.is_event]
+        assert {(row.domain, row.name, row.cron) for row in events} == EVENTS
+        for domain, names in REPLACED_EVENTS.items():
+            assert {row.name for row in events if row.domain == domain} == set(names)
+        for row in events:
+            event = f"Replaces the MySQL event {row.name} of {DATABASES[row.domain]}. "
+            assert row.description.startswith(event)
+
+    def test_what_is_written_back_is_built_before_in_the_same_run(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        for name, this in WRITE_BACKS.items():
+            keys = repository.get_job(name).asset_layer.executable_asset_keys
+            mine = key_of(name)
+            model = dg.AssetKey([mine.path[0], this.model])
+            assert {mine, model} <= keys
+            assert repository.asset_graph.get(mine).parent_keys == {model}
 
     def test_schedules_run_where_production_says_so(self, settings: Settings) -> None:
-        [row] = schedules.SCHEDULES
+        row = schedules.SCHEDULES[0]
         for mode, status in (("running", "RUNNING"), ("stopped", "STOPPED"), ("", "STOPPED")):
             other = replace(settings, environment={"WAREHOUSE_SCHEDULES": mode})
             assert schedules.default_status(other, row) == DefaultScheduleStatus[status]
@@ -412,17 +518,43 @@ class TestSchedules:
                 replace(settings, environment={"WAREHOUSE_SCHEDULES": "on"}), row
             )
 
-    @staticmethod
-    def _tick(
-        repository: dg.RepositoryDefinition,
-        at: datetime,
-        instance: DagsterInstance | None = None,
-    ) -> object:
-        schedule = repository.get_schedule_def("generate_daily_reports")
-        with (
-            DagsterInstance.local_temp() as empty,
-            dg.build_schedule_context(
-                instance=instance or empty, scheduled_execution_time=at
-            ) as context,
-        ):
-            return schedule(context)
+
+EVENTS = {
+    ("core", "cleanup_expired_data", "0 2 * * *"),
+    ("ai", "cleanup_expired_conversations", "15 2 * * *"),
+    ("ai", "mark_idle_conversations", "*/5 * * * *"),
+    ("ai", "update_all_agent_statistics", "0 * * * *"),
+    ("wework", "auto_status_check", "*/2 * * * *"),
+    ("wework", "update_health_scores", "*/10 * * * *"),
+    ("wework", "update_account_statistics", "5 * * * *"),
+    ("wework", "generate_daily_reports", "0 1 * * *"),
+    ("health", "generate_daily_health_stats", "0 2 * * *"),
+    ("health", "check_device_status", "*/10 * * * *"),
+    ("business", "check_low_capacity_services", "10 * * * *"),
+    ("business", "cleanup_expired_coupons", "0 2 * * *"),
+    ("business", "handle_timeout_service_orders", "*/10 * * * *"),
+    ("customer", "update_customer_lifecycle", "0 3 * * *"),
+    ("customer", "auto_assign_tags", "0 */6 * * *"),
+    ("customer", "update_dynamic_segments", "0 1,13 * * *"),
+}
+
+
+def _tick(
+    repository: dg.RepositoryDefinition,
+    name: str,
+    at: datetime,
+    instance: DagsterInstance | None = None,
+) -> Any:
+    """What a tick decides; a time without a zone is Shanghai's."""
+    at = at if at.tzinfo else at.replace(tzinfo=SHANGHAI)
+    with (
+        DagsterInstance.local_temp() as empty,
+        dg.build_schedule_context(
+            instance=instance or empty, scheduled_execution_time=at
+        ) as context,
+    ):
+        return repository.get_schedule_def(name)(context)
+
+
+def _days(asked: dg.RunRequest) -> tuple[str, str]:
+    return asked.tags[schedules.RANGE_START], asked.tags[schedules.RANGE_END]

@@ -1,0 +1,115 @@
+"""Jobs: what a schedule starts, or a person in the UI. Operations run as ops, builds as assets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.assets.write_back import key_of
+from orchestration.docs import write_docs
+from orchestration.operating import Choice, operate
+from orchestration.operations.register import OPERATIONS
+from orchestration.operations.running import Operation
+from orchestration.operations.write_back import WRITE_BACKS
+from orchestration.resources import DUCKDB_POOL, pool_of
+from orchestration.schedules import DAILY_BUILD, SCHEDULES, WEEKLY_DOCS, Row, schedule_rows
+from orchestration.settings import Settings
+
+
+def build_jobs(settings: Settings, groups: Sequence[str]) -> list[Any]:
+    """One job a domain, one an operation, and one for each schedule that builds.
+
+    `groups` are those of the assets that dbt builds.
+    """
+    return [
+        *_domain_jobs(groups, settings),
+        *_operation_jobs(settings),
+        *(_build_job(row) for row in schedule_rows(settings) if row.builds),
+        dg.define_asset_job(
+            DAILY_BUILD,
+            selection=dg.AssetSelection.groups(*groups),
+            description=_described(DAILY_BUILD),
+        ),
+        _docs_job(settings),
+    ]
+
+
+def _described(name: str) -> str:
+    return next(row.description for row in SCHEDULES if row.name == name)
+
+
+def _operation_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """Jobs with one op each; write-backs are assets, since dbt builds what they read."""
+    return [
+        _operation_job(settings, operation)
+        for operation in OPERATIONS
+        if operation.domain in settings.domains and operation.name not in WRITE_BACKS
+    ]
+
+
+def _operation_job(settings: Settings, operation: Operation) -> dg.JobDefinition:
+    # On MySQL operations do not wait for builds: their own named lock is enough.
+    pool = None if settings.is_mysql else DUCKDB_POOL
+
+    @dg.op(name=f"run_{operation.name}", description=operation.sentence, pool=pool)
+    def perform(
+        context: dg.OpExecutionContext, config: Choice, settings: dg.ResourceParam[Settings]
+    ) -> None:
+        context.add_output_metadata(operate(operation, settings, config))
+
+    return _job_of(perform, operation.name, operation.sentence, {"domain": operation.domain})
+
+
+def _job_of(
+    op: dg.OpDefinition, name: str, description: str, tags: Mapping[str, str]
+) -> dg.JobDefinition:
+    @dg.job(name=name, description=description, tags=dict(tags))
+    def only() -> None:
+        op()
+
+    return only
+
+
+def _build_job(row: Row) -> Any:
+    """What the row builds, with its tests where it says so, and the write-back behind it."""
+    built = dg.AssetSelection.assets(*(dg.AssetKey(key) for key in row.builds))
+    selection = built if row.tests else built.without_checks()
+    if row.name in WRITE_BACKS:
+        selection |= dg.AssetSelection.assets(key_of(row.name))
+    return dg.define_asset_job(
+        row.name, selection=selection, description=row.description, tags={"domain": row.domain}
+    )
+
+
+def _domain_jobs(groups: Sequence[str], settings: Settings) -> list[Any]:
+    """One job a domain: all that dbt builds of it, with its checks, for any days.
+
+    Staging views of other domains that it reads are part of it; they cost next to nothing. Their
+    checks are not: some of them look at views that this domain does not read.
+    """
+    staging = dg.AssetSelection.groups(*(g for g in groups if g.endswith("_staging")))
+    jobs = []
+    for domain in settings.domains:
+        if names := [group for group in groups if group.startswith(f"{domain}_")]:
+            own = dg.AssetSelection.groups(*names)
+            jobs.append(
+                dg.define_asset_job(
+                    domain,
+                    selection=own | (own.upstream() & staging).without_checks(),
+                    description=(
+                        f"Builds and tests all of {domain}: staging, daily tables of the chosen "
+                        "days (without days: the trailing window), marts."
+                    ),
+                    tags={"domain": domain},
+                )
+            )
+    return jobs
+
+
+def _docs_job(settings: Settings) -> dg.JobDefinition:
+    @dg.op(name="write_docs", pool=pool_of(settings))
+    def write(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
+        lines = write_docs(settings, progress=context.log.info)
+        context.add_output_metadata({"pages": dg.MetadataValue.md("\n\n".join(lines))})
+
+    return _job_of(write, WEEKLY_DOCS, _described(WEEKLY_DOCS), {})
