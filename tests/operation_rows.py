@@ -6,7 +6,6 @@ Each function gives rows by table, parents first; `rng` chooses among what there
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import product
@@ -152,12 +151,3 @@ def lifecycle_rows(rng: random.Random, count: int = 1_500) -> Rows:
                  "new_stage": "prospect", "created_at": at}
             )  # fmt: skip
     return {"customers": customers, "customer_lifecycle_history": history}
-
-
-WORLDS: dict[str, Callable[[random.Random, int], Rows]] = {
-    "cleanup_expired_data": core_rows,
-    "cleanup_expired_conversations": ai_rows,
-    "mark_idle_conversations": ai_rows,
-    "check_device_status": device_rows,
-    "update_customer_lifecycle": lifecycle_rows,
-}

@@ -1,0 +1,202 @@
+"""Operations killed anywhere and run again end as if they had never been killed.
+
+A real `warehouse operation run` is killed (SIGKILL) at a step of its way through the database; see
+dying.py. An operation joins by a line in CASES: rows by table, and tables that it only adds to.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from dying import steps_told
+from operation_rows import (
+    AS_OF,
+    HOUR,
+    SECOND,
+    Rows,
+    ai_rows,
+    core_rows,
+    device_rows,
+    lifecycle_rows,
+)
+from operation_runs import AUDIT, everything, fill, run
+from rows import NOW, Row, make_tables
+
+from orchestration.operations.register import OPERATIONS
+from orchestration.operations.running import AlreadyRunning, Report
+from orchestration.schema.metadata import is_now
+from orchestration.schema.record import load_record
+from orchestration.settings import PROJECT_ROOT, Settings
+
+DYING = Path(__file__).parents[1] / "dying.py"
+BATCH_ROWS = 3
+DOMAIN_OF = {operation.name: operation.domain for operation in OPERATIONS}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation, and what it finds in how many rows of each kind."""
+
+    name: str
+    world: Callable[[random.Random, int], Rows]
+    count: int = 40
+    adds_to: tuple[str, ...] = ()
+
+
+def accounts(rng: random.Random, count: int) -> Rows:
+    """ONLINE accounts, silent or not."""
+    return {"wework_accounts": [
+        {"id": str(n), "tenant_id": rng.choice(("t1", "t2")), "wework_guid": str(n),
+         "account_name": str(n), "status": "ONLINE", "created_at": AS_OF - HOUR,
+         "last_heartbeat_time": rng.choice((AS_OF, None, AS_OF - HOUR))}
+        for n in range(count)
+    ]}  # fmt: skip
+
+
+def coupons(rng: random.Random, count: int) -> Rows:
+    """Active coupons, over or not."""
+    return {"marketing_coupons": [
+        {"id": str(n), "tenant_id": rng.choice(("t1", "t2")), "coupon_code": str(n),
+         "status": "active", "end_time": rng.choice((AS_OF, AS_OF - SECOND))}
+        for n in range(count)
+    ]}  # fmt: skip
+
+
+CASES = (
+    Case("cleanup_expired_data", core_rows),
+    Case("cleanup_expired_conversations", ai_rows, 500),
+    Case("mark_idle_conversations", ai_rows, 200),
+    Case("check_device_status", device_rows),
+    Case("update_customer_lifecycle", lifecycle_rows),
+    Case("auto_status_check", accounts,
+         adds_to=("wework_account_status_history", "wework_account_alerts")),
+    Case("cleanup_expired_coupons", coupons),
+)  # fmt: skip
+# Each costs seconds; the others are among the long proofs.
+QUICK = ("cleanup_expired_data", "check_device_status")
+HALF_WAY = [
+    pytest.param(case, id=case.name, marks=() if case.name in QUICK else pytest.mark.slow)
+    for case in CASES
+]
+
+
+@dataclass
+class Stage:
+    """An engine with the tables of all cases, and how each case ends undisturbed."""
+
+    settings: Settings
+    ends: dict[str, tuple[Rows, Rows, int]] = field(default_factory=dict)
+
+    def of(self, case: Case) -> Settings:
+        """The engine with the case's domain."""
+        return replace(self.settings, domains=("core", DOMAIN_OF[case.name]))
+
+    def prepare(self, case: Case) -> None:
+        """Its rows and no others."""
+        rows = case.world(random.Random(case.name), case.count)
+        for name, listed in rows.items():
+            rows[name] = [moments(name) | row for row in listed]
+        fill(self.of(case), rows | {name: [] for name in case.adds_to})
+
+    def look(self, case: Case, known: set[object] | None = None) -> Rows:
+        """All its tables; new rows count without their ids, which may be drawn by lot."""
+        tables = (*case.world(random.Random(1), 1), *case.adds_to)
+        found = everything(self.of(case), tables)
+        if known is None:
+            return found
+        for name, listed in found.items():
+            for row in listed:
+                row["id"] = row["id"] if (name, row["id"]) in known else "new"
+            found[name] = sorted(listed, key=lambda row: str(list(row.values())))
+        return found
+
+    def undisturbed(self, case: Case) -> tuple[Rows, Rows, int]:
+        """The rows before and after a run that is let be, and how many steps it takes."""
+        if case.name not in self.ends:
+            self.prepare(case)
+            before = self.look(case)
+            steps = []
+            with steps_told(lambda: steps.append(1)):
+                report = run(self.of(case), case.name, batch_rows=BATCH_ROWS)
+            assert report.changed > 4 * BATCH_ROWS, "too few rows to stop between them"
+            after = self.look(case, ids_in(before))
+            self.ends[case.name] = before, after, len(steps)
+        return self.ends[case.name]
+
+    def kill(self, case: Case, step: int, seconds: float = 0.0) -> None:
+        """Start the command on the case's rows; return when it is dead."""
+        self.prepare(case)
+        words = (step, seconds, BATCH_ROWS, "operation", "run", case.name, "--as-of", AS_OF)
+        child = subprocess.run(
+            [sys.executable, str(DYING), *map(str, words)],
+            cwd=PROJECT_ROOT,
+            env=self.of(case).child_environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert child.returncode == -signal.SIGKILL, child.stdout + child.stderr
+
+    def again(self, case: Case) -> Report:
+        """Run it once more; MySQL may take a moment to see that the other one is gone."""
+        for _ in range(100):
+            try:
+                return run(self.of(case), case.name)
+            except AlreadyRunning:
+                time.sleep(0.1)
+        raise AssertionError("the dead one still holds the guard")
+
+
+def moments(name: str) -> Row:
+    """What the server's clock would otherwise say, differently each time."""
+    columns = load_record().table(name).stored_columns
+    return {column.name: NOW for column in columns if is_now(column.default)}
+
+
+def ids_in(found: Rows) -> set[object]:
+    return {(name, row["id"]) for name, listed in found.items() for row in listed}
+
+
+@pytest.fixture(scope="module")
+def stage(module_engine_settings: Settings) -> Stage:
+    stage = Stage(replace(module_engine_settings, as_of=AS_OF))
+    names = {AUDIT}
+    for case in CASES:
+        names |= {*case.world(random.Random(1), 1), *case.adds_to}
+    make_tables(stage.settings, sorted(names))
+    return stage
+
+
+@pytest.mark.parametrize("case", HALF_WAY)
+def test_killed_half_way(stage: Stage, case: Case) -> None:
+    before, wanted, steps = stage.undisturbed(case)
+    known = ids_in(before)
+    stage.kill(case, steps // 2)
+    left = stage.look(case)
+    assert left != before and stage.look(case, known) != wanted, "it was not half done"
+    assert stage.again(case).changed > 0
+    assert stage.look(case, known) == wanted
+    assert stage.again(case).changed == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", range(3))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_killed_anywhere(stage: Stage, case: Case, point: int) -> None:
+    before, wanted, steps = stage.undisturbed(case)
+    rng = random.Random(f"{case.name} {point} {stage.settings.target}")
+    # Some in the middle of things, which no step marks.
+    seconds = rng.choice((0.0, rng.uniform(0, 0.02)))
+    stage.kill(case, rng.randint(1, steps), seconds)
+    stage.again(case)
+    assert stage.look(case, ids_in(before)) == wanted
+    assert stage.again(case).changed == 0
