@@ -16,6 +16,7 @@ from orchestration.jobs import build_jobs
 from orchestration.manifest import load_manifest
 from orchestration.resources import Dbt
 from orchestration.schedules import build_schedules
+from orchestration.sensors import build_sensors
 from orchestration.settings import Settings, load_settings
 
 
@@ -37,6 +38,7 @@ def build_definitions(
         asset_checks=build_suite_checks(settings),
         jobs=build_jobs(settings, groups),
         schedules=build_schedules(settings),
+        sensors=build_sensors(settings),
         resources={
             "settings": settings,
             "dbt": Dbt(settings),

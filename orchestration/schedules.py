@@ -149,13 +149,18 @@ def schedule_rows(settings: Settings) -> list[Row]:
 
 
 def default_status(settings: Settings, row: Row) -> DefaultScheduleStatus:
-    """The row's own status where WAREHOUSE_SCHEDULES=running (production); stopped elsewhere."""
+    """The row's own status where schedules run; stopped elsewhere."""
+    return row.default_status if schedules_run(settings) else DefaultScheduleStatus.STOPPED
+
+
+def schedules_run(settings: Settings) -> bool:
+    """WAREHOUSE_SCHEDULES=running: so in production, not in a demo."""
     mode = settings.environment.get("WAREHOUSE_SCHEDULES") or "stopped"
     if mode not in ("running", "stopped"):
         raise WarehouseError(
             f"WAREHOUSE_SCHEDULES {mode!r} is unknown.", fix="choose running or stopped."
         )
-    return row.default_status if mode == "running" else DefaultScheduleStatus.STOPPED
+    return mode == "running"
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:

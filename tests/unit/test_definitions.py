@@ -30,6 +30,7 @@ from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.partitions import daily_partitions, first_day, lookback_days, window_variables
 from orchestration.resources import build_arguments, failure_of
 from orchestration.schema.doctor import REPLACED_EVENTS
+from orchestration.sensors import build_sensors
 from orchestration.settings import DATABASES, DOMAINS, PROJECT_ROOT, Settings, load_settings
 from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
 
@@ -101,6 +102,7 @@ def _described(repository: dg.RepositoryDefinition) -> str:
             f"schedule {schedule.name} {schedule.cron_schedule} {schedule.execution_timezone} "
             f"-> {schedule.job_name}"
         )
+    lines += [f"sensor {name}" for name in sorted(sensor.name for sensor in repository.sensor_defs)]
     return "\n".join(lines) + "\n"
 
 
@@ -508,11 +510,13 @@ class TestSchedules:
             assert {mine, model} <= keys
             assert repository.asset_graph.get(mine).parent_keys == {model}
 
-    def test_schedules_run_where_production_says_so(self, settings: Settings) -> None:
+    def test_schedules_and_sensors_run_where_production_says_so(self, settings: Settings) -> None:
         row = schedules.SCHEDULES[0]
         for mode, status in (("running", "RUNNING"), ("stopped", "STOPPED"), ("", "STOPPED")):
             other = replace(settings, environment={"WAREHOUSE_SCHEDULES": mode})
             assert schedules.default_status(other, row) == DefaultScheduleStatus[status]
+            states = {sensor.default_status.value for sensor in build_sensors(other)}
+            assert states == {status}
         with pytest.raises(WarehouseError, match="WAREHOUSE_SCHEDULES 'on' is unknown"):
             schedules.default_status(
                 replace(settings, environment={"WAREHOUSE_SCHEDULES": "on"}), row
