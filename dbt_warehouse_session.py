@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -33,10 +34,12 @@ plugins: list[type] = []
 MASK_VARIABLES = ("warehouse_mask_inner", "warehouse_mask_outer")
 _HMAC_BLOCK_BYTES = 64
 # Threads that create views can meet in the server's own dictionary (1213), and a table that gets a
-# foreign key waits for readers of the parent (1205 after a few seconds: nobody queues behind it).
+# foreign key or another name waits for readers of it and of its parents (1205 after a few seconds:
+# nobody queues behind it).
 LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
-DEFINITIONS = ("create or replace", "alter table")
+DEFINITIONS = ("create or replace", "alter table", "rename table", "drop table")
 DEFINITION_ATTEMPTS = 8
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _KEY_LOCK = threading.Lock()
 
 
@@ -109,14 +112,19 @@ def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
 
 def add_mysql_query(original: Any, manager: Any, sql: str, *args: Any, **kwargs: Any) -> Any:
     """As dbt does it; only definitions, each a transaction of its own, are tried again."""
+    connection = manager.get_thread_connection()
+    in_transaction = connection.transaction_open
     for attempt in range(1, DEFINITION_ATTEMPTS):
         try:
             return original(manager, sql, *args, **kwargs)
         except DbtDatabaseError as error:
             is_lock = any(code in str(error) for code in LOCK_ERRORS)
-            if not is_lock or not any(words in sql.lower() for words in DEFINITIONS):
+            if not is_lock or not _COMMENT.sub("", sql).lstrip().lower().startswith(DEFINITIONS):
                 raise
             time.sleep(0.1 * attempt)
+            # The definition had committed before it waited: dbt rolled back nothing, and will want
+            # to commit what it takes for open.
+            connection.transaction_open = in_transaction
     return original(manager, sql, *args, **kwargs)
 
 

@@ -23,6 +23,7 @@ USAGE = "wework_tenant_usage"
 DAILY = "wework_account_daily"
 FIRST_BUILD = datetime(2026, 6, 30, 12)
 SINCE = date(2026, 3, 1)
+LONG_READ_SECONDS = 25  # the build comes to its rename within ten
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -143,7 +144,10 @@ def test_history_whose_source_is_gone_is_not_lost(warehouse: WindowWarehouse) ->
     )
     later = FIRST_BUILD + timedelta(hours=2)
     march = {"start_date": "2026-03-01", "end_date": "2026-04-01"}
-    refreshed, backfilled = warehouse.build(later, "--full-refresh"), warehouse.build(later, **march)
+    refreshed, backfilled = (
+        warehouse.build(later, "--full-refresh"),
+        warehouse.build(later, **march),
+    )
     for failures in (refreshed, backfilled):
         assert {failure.split(":")[0] for failure in failures} == {USAGE, DAILY}
     assert all("a full refresh of" in failure for failure in refreshed)
@@ -164,6 +168,23 @@ def test_history_whose_source_is_gone_is_not_lost(warehouse: WindowWarehouse) ->
     changed = warehouse.changes(USAGE)
     assert changed.keys() == {(day,) for _, day in lost}
     assert all("sent_messages" in columns for columns in changed.values())
+
+
+def test_a_refresh_waits_for_a_long_reader_but_nobody_behind_it(warehouse: WindowWarehouse) -> None:
+    """A transaction that has read the table keeps it from being renamed, for longer than a wait."""
+    settings = warehouse.settings
+    if not settings.is_mysql:
+        pytest.skip("in DuckDB's file there is one process at a time")
+    warehouse.mark()
+    with warehouses.connect_mysql(settings) as reader, reader.cursor() as cursor:
+        cursor.execute(
+            f"select count(*) from `{settings.database_prefix}wework_platform`.`{DAILY}`"
+        )
+        ended = threading.Timer(LONG_READ_SECONDS, reader.commit)
+        ended.start()
+        assert warehouse.build(FIRST_BUILD + timedelta(hours=3), "--full-refresh") == ()
+        ended.join()
+    assert warehouse.changes(DAILY) == {}
 
 
 def test_a_table_that_differs_from_its_model_stops_the_build(warehouse: WindowWarehouse) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pymysql
@@ -127,23 +128,29 @@ def test_a_missing_folder_is_named(embedded_settings: Settings, tmp_path: Path) 
     [
         ("create or replace sql security invoker view v as select 1", "1213 (40001): Dead", 3),
         ("alter table t add constraint c foreign key (a) references b (c)", "1205 (HY000): L", 3),
+        ("/* dbt */\nrename table a to b, c to a", "1205 (HY000): Lock wait timeout", 3),
         ("create or replace view v as select 1", "1146 (42S02): no such table", 1),
         ("insert into t select 1", "1213 (40001): Deadlock found", 1),
+        ("insert into t select 'drop table'", "1205 (HY000): Lock wait timeout", 1),
     ],
 )
 def test_a_definition_that_met_a_lock_is_tried_again(sql: str, message: str, asked: int) -> None:
     """Anything else may have lost the transaction that it was part of."""
     calls = []
+    connection = SimpleNamespace(transaction_open=True)
+    manager = SimpleNamespace(get_thread_connection=lambda: connection)
 
     def add_query(manager: object, statement: str) -> str:
         calls.append(statement)
         if len(calls) < 3:
+            connection.transaction_open = False  # dbt rolls back
             raise DbtDatabaseError(message)
         return "done"
 
     if asked == 3:
-        assert add_mysql_query(add_query, None, sql) == "done"
+        assert add_mysql_query(add_query, manager, sql) == "done"
+        assert connection.transaction_open
     else:
         with pytest.raises(DbtDatabaseError):
-            add_mysql_query(add_query, None, sql)
+            add_mysql_query(add_query, manager, sql)
     assert calls == [sql] * asked
