@@ -12,6 +12,7 @@ from orchestration.assets.dbt import build_dbt_assets
 from orchestration.assets.sources import build_source_assets
 from orchestration.assets.write_back import build_write_back_assets
 from orchestration.checks import build_suite_checks
+from orchestration.freshness import build_freshness_checks
 from orchestration.jobs import build_jobs
 from orchestration.manifest import load_manifest
 from orchestration.resources import Dbt
@@ -27,16 +28,18 @@ def build_definitions(
     settings = settings or load_settings()
     manifest = load_manifest(settings)
     models = build_dbt_assets(settings, manifest)
+    sources = build_source_assets(settings, manifest)
+    freshness = build_freshness_checks(settings, manifest)
     groups = sorted({spec.group_name for spec in models.specs})
     return dg.Definitions(
         assets=[
-            *build_source_assets(settings, manifest),
+            *sources,
             models,
             *build_ab_test_assets(settings, manifest),
             *build_write_back_assets(settings, manifest),
         ],
-        asset_checks=build_suite_checks(settings),
-        jobs=build_jobs(settings, groups),
+        asset_checks=[*build_suite_checks(settings), *freshness],
+        jobs=build_jobs(settings, groups, sources, freshness),
         schedules=build_schedules(settings),
         sensors=build_sensors(settings),
         resources={

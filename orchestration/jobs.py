@@ -12,15 +12,28 @@ from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import Operation
 from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.resources import DUCKDB_POOL, pool_of
-from orchestration.schedules import DAILY_BUILD, SCHEDULES, WEEKLY_DOCS, Row, schedule_rows
+from orchestration.schedules import (
+    DAILY_BUILD,
+    HOURLY_FRESHNESS,
+    SCHEDULES,
+    WEEKLY_DOCS,
+    Row,
+    schedule_rows,
+)
 from orchestration.settings import Settings
 
 
-def build_jobs(settings: Settings, groups: Sequence[str]) -> list[Any]:
-    """One job a domain, one an operation, and one for each schedule that builds.
+def build_jobs(
+    settings: Settings,
+    groups: Sequence[str],
+    sources: Sequence[dg.AssetsDefinition],
+    freshness: Sequence[dg.AssetChecksDefinition],
+) -> list[Any]:
+    """One job a domain, one an operation, and one for each schedule of its own kind.
 
     `groups` are those of the assets that dbt builds.
     """
+    observed = dg.AssetSelection.assets(*sources).without_checks()
     return [
         *_domain_jobs(groups, settings),
         *_operation_jobs(settings),
@@ -29,6 +42,11 @@ def build_jobs(settings: Settings, groups: Sequence[str]) -> list[Any]:
             DAILY_BUILD,
             selection=dg.AssetSelection.groups(*groups),
             description=_described(DAILY_BUILD),
+        ),
+        dg.define_asset_job(
+            HOURLY_FRESHNESS,
+            selection=observed | dg.AssetSelection.checks(*freshness),
+            description=_described(HOURLY_FRESHNESS),
         ),
         _docs_job(settings),
     ]

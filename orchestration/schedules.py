@@ -28,7 +28,7 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # A tick that has to wait for the DuckDB file skips rather: the next one is near.
 TICK_WAIT_SECONDS = "1"
-DAILY_BUILD, WEEKLY_DOCS = "daily_build", "weekly_docs"
+DAILY_BUILD, HOURLY_FRESHNESS, WEEKLY_DOCS = "daily_build", "hourly_freshness", "weekly_docs"
 # Receipts change a message's state for days, so wework_account_daily rebuilds a week.
 RECEIPT_DAYS = 7
 
@@ -127,6 +127,12 @@ SCHEDULES = (
         "hourly_quota_usage", "core", "20 * * * *",
         "Builds saas_quota_usage_realtime: what each tenant uses of each resource now.",
         builds=_built("core", "saas_quota_usage_realtime"),
+        is_event=False,
+    ),
+    Row(
+        HOURLY_FRESHNESS, PLATFORM, "40 * * * *",
+        "Counts the application tables' rows by the catalog, and holds their newest rows against "
+        "the bounds that stand with the sources.",
         is_event=False,
     ),
     Row(

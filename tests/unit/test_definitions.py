@@ -18,7 +18,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, DefaultScheduleStatus
 from dagster_dbt import DagsterDbtCliRuntimeError
 
-from orchestration import checks, schedules
+from orchestration import checks, freshness, schedules
 from orchestration.assets.dbt import wanted_nodes, with_attached_tests
 from orchestration.assets.write_back import key_of
 from orchestration.definitions import build_definitions
@@ -135,7 +135,7 @@ class TestWhatIsThere:
             )
         }
         assert tests - found == set()
-        assert found - tests == {checks.CHECK}
+        assert found - tests == {checks.CHECK, freshness.CHECK}
 
     def test_suite_checks_stand_on_what_the_suites_look_at(self, settings: Settings) -> None:
         from expectations.base import Scope
@@ -178,7 +178,7 @@ class TestWhatIsThere:
         assert not left & {"fct_messages", "contact_growth_daily", "stg_wework__callback_logs"}
         theirs = {row.name for row in schedules.SCHEDULES if row.domain in ("core", "health")}
         known = {schedule.name for schedule in repository.schedule_defs}
-        assert known == theirs | {schedules.DAILY_BUILD, schedules.WEEKLY_DOCS}
+        assert known == theirs | {*WHOLE}
         assert not repository.has_job("wework")
         assert not repository.has_job("auto_status_check")
 
@@ -482,8 +482,7 @@ class TestSchedules:
         for row in schedules.SCHEDULES:
             assert row.zone == "Asia/Shanghai"
             assert {dg.AssetKey(key) for key in row.builds} <= known
-            whole = row.name in (schedules.DAILY_BUILD, schedules.WEEKLY_DOCS)
-            assert row.builds or whole or row.name in operations, row.name
+            assert row.builds or row.name in operations or row.name in WHOLE
             assert repository.get_schedule_def(row.name).description == row.description
             assert row.description.endswith(".")
             assert repository.has_job(row.name)
@@ -523,6 +522,7 @@ class TestSchedules:
             )
 
 
+WHOLE = (schedules.DAILY_BUILD, schedules.HOURLY_FRESHNESS, schedules.WEEKLY_DOCS)
 EVENTS = {
     ("core", "cleanup_expired_data", "0 2 * * *"),
     ("ai", "cleanup_expired_conversations", "15 2 * * *"),

@@ -1,0 +1,104 @@
+"""Freshness of the application tables as asset checks: the bounds stand with the sources in dbt."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from orchestration import clock, database
+from orchestration.manifest import Manifest
+from orchestration.resources import DUCKDB_POOL
+from orchestration.schema.metadata import metadata_of, table_named
+from orchestration.settings import Settings
+from orchestration.translator import WarehouseTranslator, domain_of
+
+CHECK = "freshness"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How old the newest row of a table may be, by which column, before it is said."""
+
+    table: str
+    column: str
+    warn: timedelta
+    error: timedelta
+
+    def severity(self, newest: datetime | None, now: datetime) -> dg.AssetCheckSeverity | None:
+        """None where the newest row is young enough; a table without rows is as old as can be."""
+        if newest is None or newest < now - self.error:
+            return dg.AssetCheckSeverity.ERROR
+        return dg.AssetCheckSeverity.WARN if newest < now - self.warn else None
+
+
+def build_freshness_checks(
+    settings: Settings, manifest: Manifest
+) -> list[dg.AssetChecksDefinition]:
+    """One definition for all sources with bounds, of the domains that are switched on."""
+    translator = WarehouseTranslator(settings.database_prefix)
+    bounds = {
+        translator.get_asset_key(source): bounds_of(source)
+        for _, source in sorted(manifest["sources"].items())
+        if domain_of(source) in settings.domains and source.get("loaded_at_field")
+    }
+    specs = [
+        dg.AssetCheckSpec(
+            CHECK,
+            asset=key,
+            description=f"The newest {each.column} is at most {each.warn} old; an error from "
+            f"{each.error} on.",
+        )
+        for key, each in bounds.items()
+    ]
+
+    @dg.multi_asset_check(
+        name="source_freshness",
+        specs=specs,
+        can_subset=True,
+        pool=None if settings.is_mysql else DUCKDB_POOL,
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[dg.AssetCheckResult]:
+        keys = sorted({key.asset_key for key in context.selected_asset_check_keys})
+        now = clock.now(settings)
+        with database.connect(settings, read_only=True) as connection:
+            newest = {key: newest_row(connection, settings, bounds[key], now) for key in keys}
+        for key in keys:
+            severity = bounds[key].severity(newest[key], now)
+            yield dg.AssetCheckResult(
+                check_name=CHECK,
+                asset_key=key,
+                passed=severity is None,
+                severity=severity or dg.AssetCheckSeverity.ERROR,
+                metadata={"newest": str(newest[key] or f"none since {now - bounds[key].error}")},
+            )
+
+    return [check]
+
+
+def bounds_of(source: Mapping[str, Any]) -> Bounds:
+    """What the source's YAML says."""
+
+    def span(name: str) -> timedelta:
+        found = source["freshness"][name]
+        return timedelta(**{f"{found['period']}s": found["count"]})
+
+    table = source.get("identifier") or source["name"]
+    return Bounds(table, source["loaded_at_field"], span("warn_after"), span("error_after"))
+
+
+def newest_row(
+    connection: sa.Connection, settings: Settings, bounds: Bounds, now: datetime
+) -> datetime | None:
+    """The newest row's moment; None without one in the time that matters.
+
+    Bounded, so that MySQL looks at a month's partition or two and never at the whole table.
+    """
+    column = table_named(metadata_of(settings), bounds.table).c[bounds.column]
+    asked = sa.select(sa.func.max(column)).where(column.between(now - bounds.error, now))
+    found: datetime | None = connection.scalar(asked)
+    return found
