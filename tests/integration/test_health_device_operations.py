@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from operation_rows import AS_OF, DAY, HOUR, SECOND, Rows, device_rows
-from operation_runs import AUDIT, check_run, everything, fill, meanwhile, run
+from operation_runs import AUDIT, ON_MYSQL, check_run, everything, explained, fill, meanwhile, run
 from rows import Row, change, make_tables, rows, table
 
 from orchestration import database
@@ -195,7 +195,9 @@ def test_what_an_alert_says(settings: Settings) -> None:
         device("never", AS_OF, last_calibration_at=None),
         device("both", None, last_calibration_at=None),
     ]})  # fmt: skip
-    assert run(settings, NAME).changed_by_tenant == {"t1": 4 + 3}
+    report = run(settings, NAME)
+    assert report.changed_by_tenant == {"t1": 4 + 3}
+    assert report.notes == ("taken offline: 4", "calibrations asked for: 3", "alerts resolved: 0")
     assert {key for key, status in statuses(settings, DEVICES).items() if status == "offline"} == {
         "silent", "unseen", "shelf", "both"}  # fmt: skip
     words = ("alert_type", "alert_data", "alert_title", "alert_message", "urgency_level")
@@ -262,3 +264,22 @@ def test_what_the_application_writes_meanwhile_stays(
     alerts = everything(settings, [ALERTS])[ALERTS]
     assert sorted((row["device_id"], row["status"]) for row in alerts) == [
         ("back", "in_progress"), ("back", "resolved"), ("stays", "open")]  # fmt: skip
+
+
+@ON_MYSQL
+def test_a_tick_reads_no_alerts_that_were_closed_long_ago(settings: Settings) -> None:
+    old = AS_OF - 300 * DAY
+    fill(settings, {DEVICES: [device(f"{n:03}", AS_OF) for n in range(50)], ALERTS: [
+        alert(f"{n:05}", f"{n % 50:03}", "resolved" if n % 500 else "open",
+              alert_type="custom" if n % 3 else "device_offline",
+              triggered_at=old + n * timedelta(hours=1))
+        for n in range(6_000)
+    ]})  # fmt: skip
+    with database.connect(settings) as connection:
+        this = table(settings, ALERTS)
+        connection.exec_driver_sql(f"analyze table `{this.schema}`.`{this.name}`")
+    steps = explained(settings, lambda: run(settings, NAME))
+    recent, unsettled, *changes = (step for step in steps if step["table"] == ALERTS)
+    assert recent["key"] == "ix_alert_type_triggered_at" and recent["rows"] <= 60
+    assert unsettled["key"].startswith("ix_status_triggered_at") and unsettled["rows"] <= 60
+    assert {step["key"] for step in changes} == {"PRIMARY"}
