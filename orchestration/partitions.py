@@ -12,6 +12,8 @@ from orchestration.errors import WarehouseError
 from orchestration.settings import PROJECT_ROOT, TIME_ZONE, Settings
 
 FIRST_DAY = "2024-01-01"
+# The tag of a run in which each model looks back as far as it needs to, whatever days it names.
+OWN_WINDOWS = "warehouse/own_windows"
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:

@@ -12,7 +12,7 @@ from dagster import DagsterRunStatus, DefaultScheduleStatus, RunsFilter
 from orchestration.errors import WarehouseError
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import AlreadyRunning, has_work
-from orchestration.partitions import lookback_days
+from orchestration.partitions import OWN_WINDOWS, lookback_days
 from orchestration.resources import FILE_HELD
 from orchestration.settings import DATABASES, PLATFORM, TIME_ZONE, Settings
 
@@ -39,7 +39,8 @@ class Row:
 
     Without `builds` the job runs the operation of that name. `builds` are assets [database, table]
     that are built first, over the days from `days` ago until `until` days ago where they are
-    daily. `asks_first`: a tick starts a run only where the operation would find work.
+    daily; with `own_windows` each model looks back as far as it needs to, which is no less.
+    `asks_first`: a tick starts a run only where the operation would find work.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Row:
     builds: tuple[tuple[str, str], ...] = ()
     days: int = 0
     until: int = 1
-    tests: bool = False
+    own_windows: bool = False
     asks_first: bool = False
     is_event: bool = True
     default_status: DefaultScheduleStatus = DefaultScheduleStatus.RUNNING
@@ -100,7 +101,6 @@ SCHEDULES = (
         "may have arrived.",
         builds=_built("wework", "wework_tenant_usage"),
         days=lookback_days(),
-        tests=True,
     ),
     Row(
         "generate_daily_health_stats", "health", "0 2 * * *",
@@ -108,7 +108,6 @@ SCHEDULES = (
         "arrived, and the weeks, months and years that closed with one of them.",
         builds=_built("health", "health_statistics"),
         days=lookback_days(),
-        tests=True,
     ),
     Row("check_device_status", "health", "*/10 * * * *", asks_first=True),
     Row("check_low_capacity_services", "business", "10 * * * *", asks_first=True),
@@ -139,6 +138,9 @@ SCHEDULES = (
         DAILY_BUILD, PLATFORM, "0 4 * * *",
         "Builds and tests everything of all domains, each daily table over its own trailing "
         "window, then runs the quality suites.",
+        days=lookback_days(),
+        until=0,
+        own_windows=True,
         is_event=False,
     ),
     Row(
@@ -222,5 +224,9 @@ def request(row: Row, scheduled: datetime) -> dg.RunRequest:
     first, last = today - timedelta(days=row.days), today - timedelta(days=row.until)
     return dg.RunRequest(
         run_key=last.isoformat() if row.until else scheduled.isoformat(),
-        tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat()},
+        tags={
+            RANGE_START: first.isoformat(),
+            RANGE_END: last.isoformat(),
+            **({OWN_WINDOWS: "true"} if row.own_windows else {}),
+        },
     )

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from orchestration.manifest import Manifest
-from orchestration.partitions import daily_partitions, window_variables
+from orchestration.partitions import OWN_WINDOWS, daily_partitions, window_variables
 from orchestration.resources import Dbt, pool_of
 from orchestration.settings import DOMAINS, Settings
 from orchestration.translator import Node, WarehouseTranslator, domain_of
@@ -40,7 +40,13 @@ def build_dbt_assets(settings: Settings, manifest: Manifest) -> dg.AssetsDefinit
 
 
 def window_of(context: dg.AssetExecutionContext) -> dict[str, str]:
-    """dbt's vars for the days that the run was asked for; without days, dbt's own lookback."""
+    """dbt's vars for the days that the run was asked for.
+
+    Each model's own lookback without days, and in runs that say so: Dagster wants days for every
+    run in which something is read that is built by days.
+    """
+    if OWN_WINDOWS in context.run.tags:
+        return {}
     if context.has_partition_key:
         return window_variables(context.partition_key, context.partition_key)
     if not context.has_partition_key_range:

@@ -19,7 +19,7 @@ from dagster import DagsterInstance, DagsterRunStatus, DefaultScheduleStatus
 from dagster_dbt import DagsterDbtCliRuntimeError
 
 from orchestration import checks, freshness, schedules
-from orchestration.assets.dbt import wanted_nodes, with_attached_tests
+from orchestration.assets.dbt import wanted_nodes, window_of, with_attached_tests
 from orchestration.assets.write_back import key_of
 from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
@@ -27,7 +27,13 @@ from orchestration.manifest import is_stale, load_manifest, manifest_path, prepa
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import AlreadyRunning, Operation
 from orchestration.operations.write_back import WRITE_BACKS
-from orchestration.partitions import daily_partitions, first_day, lookback_days, window_variables
+from orchestration.partitions import (
+    OWN_WINDOWS,
+    daily_partitions,
+    first_day,
+    lookback_days,
+    window_variables,
+)
 from orchestration.resources import build_arguments, failure_of
 from orchestration.schema.doctor import REPLACED_EVENTS
 from orchestration.sensors import build_sensors
@@ -404,6 +410,23 @@ class TestSchedules:
     ) -> None:
         assert _days(_tick(repository, name, at)) == days
 
+    def test_the_daily_build_names_days_and_lets_each_model_look_back_further(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        asked = _tick(repository, "daily_build", datetime(2027, 1, 1, 4))
+        assert _days(asked) == ("2026-12-29", "2027-01-01")
+        job = repository.get_job("daily_build")
+        with DagsterInstance.local_temp() as instance:
+            for tags, wanted in (
+                (asked.tags, {}),
+                (
+                    {k: v for k, v in asked.tags.items() if k != OWN_WINDOWS},
+                    {"start_date": "2026-12-29", "end_date": "2027-01-02"},
+                ),
+            ):
+                context = _AssetContext(instance.create_run_for_job(job, tags=tags))
+                assert window_of(context) == wanted
+
     def test_ticks_of_what_is_not_built_by_days_differ_by_their_time(
         self, repository: dg.RepositoryDefinition
     ) -> None:
@@ -558,6 +581,17 @@ def _tick(
         ) as context,
     ):
         return repository.get_schedule_def(name)(context)
+
+
+class _AssetContext:
+    """What `window_of` asks of a run by days."""
+
+    has_partition_key, has_partition_key_range = False, True
+
+    def __init__(self, run: dg.DagsterRun) -> None:
+        self.run = run
+        first, last = run.tags[schedules.RANGE_START], run.tags[schedules.RANGE_END]
+        self.partition_key_range = dg.PartitionKeyRange(first, last)
 
 
 def _days(asked: dg.RunRequest) -> tuple[str, str]:
