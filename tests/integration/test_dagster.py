@@ -27,7 +27,7 @@ from orchestration import dagster_dev, database
 from orchestration.assets.write_back import key_of
 from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
-from orchestration.schedules import SCHEDULES, request, why_not
+from orchestration.schedules import DAILY_BUILD, SCHEDULES, request, why_not
 from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.record import load_record
@@ -121,6 +121,7 @@ def test_a_day_of_wework_is_built_and_checked_by_the_daemon(
     repository = build_definitions(settings).get_repository_def()
     _figures_are_built_and_written_back(settings, repository)
     _an_operation_runs_as_an_op(settings, repository)
+    _the_daily_build_takes_each_model_s_own_window(repository)
 
 
 def _figures_are_built_and_written_back(
@@ -154,6 +155,24 @@ def _an_operation_runs_as_an_op(settings: Settings, repository: dg.RepositoryDef
     assert _told(job.execute_in_process(), f"run_{name}")[1:] == (1, False)
     assert _read(settings, "wework_accounts", "status") == [("OFFLINE",)]
     assert why_not(name, settings) == "Nothing to do for auto_status_check."
+
+
+def _the_daily_build_takes_each_model_s_own_window(repository: dg.RepositoryDefinition) -> None:
+    """A table of days and one that reads it, which Dagster refuses in a run without days."""
+    [row] = [row for row in SCHEDULES if row.name == DAILY_BUILD]
+    asked = request(row, datetime(2026, 6, 30, 23, 5, tzinfo=ZoneInfo("Asia/Shanghai")))
+    daily, whole = (
+        dg.AssetKey(["wework_platform", f"wework_account_{name}"])
+        for name in ("daily", "statistics")
+    )
+    run = repository.get_job(DAILY_BUILD).execute_in_process(
+        asset_selection=[daily, whole], tags=asked.tags
+    )
+    made = run.asset_materializations_for_node("dbt_build")
+    days = {event.partition for event in made if event.asset_key == daily}
+    assert days == {f"2026-06-{day}" for day in (27, 28, 29, 30)}
+    assert [event.partition for event in made if event.asset_key == whole] == [None]
+    assert not any("start_date" in event.metadata for event in made)
 
 
 def _told(run: dg.ExecuteInProcessResult, step: str) -> tuple[Any, ...]:
