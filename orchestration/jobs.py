@@ -11,6 +11,7 @@ from orchestration.operating import Choice, operate
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import Operation
 from orchestration.operations.write_back import WRITE_BACKS
+from orchestration.partitions import OWN_WINDOWS
 from orchestration.resources import DUCKDB_POOL, pool_of
 from orchestration.schedules import (
     DAILY_BUILD,
@@ -119,7 +120,7 @@ def _domain_jobs(groups: Sequence[str], settings: Settings) -> list[Any]:
                     selection=own | (own.upstream() & staging).without_checks(),
                     description=(
                         f"Builds and tests all of {domain}: staging, daily tables of the chosen "
-                        "days (without days: the trailing window), marts."
+                        f"days (with the tag {OWN_WINDOWS} of each one's own window), marts."
                     ),
                     tags={"domain": domain},
                 )
