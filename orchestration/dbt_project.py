@@ -68,16 +68,22 @@ def target_path(settings: Settings) -> Path:
     return settings.local_dir / "target" / settings.target
 
 
-def run_dbt(settings: Settings, arguments: Sequence[str], callback: Callable[[Any], None]) -> Any:
+def run_dbt(
+    settings: Settings,
+    arguments: Sequence[str],
+    callback: Callable[[Any], None] = lambda _: None,
+    manifest: Any = None,
+) -> Any:
     """One dbt call in this process; returns dbt's result object.
 
-    The environment is the settings'; WarehouseError when dbt stops before running anything
-    (a syntax error, no connection), with dbt's own sentence.
+    With a `manifest` (what `parse` returned, for these settings) nothing is parsed. The environment
+    is the settings'; WarehouseError when dbt stops before running anything (a syntax error, no
+    connection), with dbt's own sentence.
     """
     from dbt.cli.main import dbtRunner
 
     os.environ.update(settings.child_environment())
-    outcome = dbtRunner(callbacks=[callback]).invoke(
+    outcome = dbtRunner(manifest=manifest, callbacks=[callback]).invoke(
         [*arguments, "--log-path", str(settings.local_dir / "logs")]
     )
     if isinstance(outcome.exception, KeyboardInterrupt):

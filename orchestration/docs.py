@@ -19,7 +19,7 @@ def write_docs(settings: Settings, *, progress: Callable[[str], None]) -> list[s
         target=settings.target,
         target_path=folder,
     )
-    dbt_project.run_dbt(settings, arguments, lambda event: None)
+    dbt_project.run_dbt(settings, arguments)
     progress("validating, and writing the suites' pages …")
     report = validate(settings, docs_directory=folder / "suites")
     return [

@@ -30,6 +30,10 @@ Row = dict[str, Any]
 _MODELS = ("--resource-type", "model", "--resource-type", "snapshot")
 
 
+def _arguments(settings: Settings, command: Sequence[str], **more: Any) -> list[str]:
+    return dbt_arguments(command, target=settings.target, target_path=target_path(settings), **more)
+
+
 @dataclass
 class WindowWarehouse:
     """One engine, the relations under test (`database.name` -> grain), and their last state."""
@@ -38,6 +42,8 @@ class WindowWarehouse:
     relations: Mapping[str, Sequence[str]]
     domains: tuple[str, ...]
     before: dict[str, dict[Any, Row]] = field(default_factory=dict)
+    # Parsed once: dbt would parse everything again for each set of vars.
+    manifest: Any = None
 
     def __post_init__(self) -> None:
         """Keep to the domains."""
@@ -63,15 +69,17 @@ class WindowWarehouse:
     def build(self, as_of: datetime, *options: str, **variables: str) -> tuple[str, ...]:
         """Build the relations and all models and snapshots that they read; what failed."""
         settings = replace(self.settings, as_of=as_of)
-        arguments = dbt_arguments(
-            ["build", "--quiet", *_MODELS, *options],
-            target=settings.target,
-            target_path=target_path(settings),
+        arguments = _arguments(
+            settings,
+            ["build", "--quiet", "--no-write-json", *_MODELS, *options],
             select=" ".join(f"+{relation.split('.')[1]}" for relation in self.relations),
             variables=variables,
         )
         with clean_environment():
-            return summarise(run_dbt(settings, arguments, lambda _: None).results, 0.0).failures
+            if self.manifest is None:
+                self.manifest = run_dbt(settings, _arguments(settings, ["parse", "--quiet"]))
+            outcome = run_dbt(settings, arguments, manifest=self.manifest)
+            return summarise(outcome.results, 0.0).failures
 
     def read(self, name: str) -> dict[Any, Row]:
         """A relation's rows by grain."""

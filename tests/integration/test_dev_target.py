@@ -28,7 +28,7 @@ def _build(settings: Settings, select: str = "wework") -> BuildResult:
         select=select,
     )
     with clean_environment(USER="ann.lee"):
-        return summarise(run_dbt(settings, arguments, lambda _: None).results, 0.0)
+        return summarise(run_dbt(settings, arguments).results, 0.0)
 
 
 def _insert(settings: Settings, table: str, **row: object) -> None:

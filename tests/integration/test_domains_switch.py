@@ -48,7 +48,7 @@ def _build(
         variables=variables,
     )
     with clean_environment():
-        result = summarise(run_dbt(settings, arguments, lambda _: None).results, 0.0)
+        result = summarise(run_dbt(settings, arguments).results, 0.0)
     assert (result.failures, result.warnings) == ((), ())
     assert result.built["model"] and result.tests_passed
 

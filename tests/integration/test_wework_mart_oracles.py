@@ -609,7 +609,7 @@ def build(settings: Settings, marts: Iterable[str] = tuple(GRAINS)) -> None:
             target_path=target_path(settings),
             select=" ".join(f"+{name}" for name in marts),
         )
-        result = summarise(run_dbt(settings, arguments, lambda _: None).results, 0.0)
+        result = summarise(run_dbt(settings, arguments).results, 0.0)
     assert result.failures == ()
 
 

@@ -176,14 +176,14 @@ def test_a_window_that_makes_no_sense_is_refused(
     embedded_settings: Settings, variables: Mapping[str, str], said: str
 ) -> None:
     with clean_environment(), pytest.raises(WarehouseError) as refused:
-        run_dbt(embedded_settings, _arguments(embedded_settings, ["parse"], variables), _ignore)
+        run_dbt(embedded_settings, _arguments(embedded_settings, ["parse"], variables))
     assert said in str(refused.value)
 
 
 def test_a_table_that_is_not_deployed_says_what_to_do(embedded_settings: Settings) -> None:
     with clean_environment():
         command = ["run", "--quiet", "--select", DAILY]
-        result = run_dbt(embedded_settings, _arguments(embedded_settings, command, {}), _ignore)
+        result = run_dbt(embedded_settings, _arguments(embedded_settings, command, {}))
     (failure,) = summarise(result.results, 0.0).failures
     assert "is not deployed" in failure
     assert "warehouse deploy" in failure
@@ -198,7 +198,3 @@ def _arguments(
         target_path=target_path(settings),
         variables=variables,
     )
-
-
-def _ignore(_: Any) -> None:
-    """dbt's events."""
