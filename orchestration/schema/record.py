@@ -219,7 +219,7 @@ def _table(
             references=tuple(_reference(c, t) for c, t in meta.get("references", {}).items()),
             partition_by_month=meta.get("partition_by_month"),
             retention=Retention(**retention) if retention else None,
-            built_by_dbt=built_by_dbt or meta.get("built_by") == "dbt",
+            built_by_dbt=built_by_dbt,
             label_zh=meta.get("label_zh", ""),
             layer=meta.get("layer", ""),
             rows_expected=meta.get("rows_expected", 0),
