@@ -91,10 +91,3 @@ def test_a_night_s_window_reads_its_months_of_calls_once(demo: Demo, model: str)
 def test_a_night_s_window_of_dispatches_comes_from_the_index(demo: Demo, model: str) -> None:
     (dispatches,) = demo.reads(demo.compiled(model))["ai_dispatch_logs"]
     assert (dispatches["type"], dispatches["key"]) == ("range", "ix_created_at")
-
-
-@pytest.mark.mysql
-def test_conversations_fetch_their_messages_by_index(demo: Demo) -> None:
-    """A cohort of 35 days must not read all messages ever written."""
-    (messages,) = demo.reads(demo.compiled("ai_conversation_daily"))["ai_messages"]
-    assert (messages["type"], messages["key"]) == ("ref", "ix_conversation_id")
