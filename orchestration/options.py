@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orchestration.errors import WarehouseError
 from orchestration.settings import DOMAINS
 
 Target = Annotated[
@@ -21,6 +23,16 @@ AsOf = Annotated[
     typer.Option("--as-of", help="Pin the clock: a date or a time [env WAREHOUSE_AS_OF]."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
+JsonFile = Annotated[Path, typer.Argument(help="A file of JSON; - is stdin.")]
+
+
+def read_bytes(file: Path) -> bytes:
+    """What a `JsonFile` argument names; WarehouseError where there is none."""
+    if str(file) == "-":
+        return typer.get_binary_stream("stdin").read()
+    if not file.is_file():
+        raise WarehouseError(f"There is no file {file}.", fix="name a file, or - for stdin.")
+    return file.read_bytes()
 
 
 def say(text: str = "") -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.options import AsOf, Target, say
+from orchestration.options import AsOf, JsonFile, Target, read_bytes, say
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings, one_of
 
 if TYPE_CHECKING:
@@ -20,11 +20,10 @@ order_app = typer.Typer(
 )
 capacity_app = typer.Typer(help="Places of services, variants and time slots by hand.")
 STATES_FILE = PROJECT_ROOT / "docs" / "order-states.md"
-RequestFile = Annotated[Path, typer.Argument(help="The request as JSON; - is stdin.")]
 
 
 @order_app.command()
-def create(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def create(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Place an order; the same order_no again answers with the same order."""
     from orchestration.operations.business_booking import create_order
     from orchestration.operations.business_requests import CreateOrder
@@ -33,7 +32,7 @@ def create(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None
 
 
 @order_app.command()
-def status(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def status(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Take an order to its next state; docs/order-states.md shows which those are."""
     from orchestration.operations.business_orders import change_order_status
     from orchestration.operations.business_requests import ChangeStatus
@@ -42,7 +41,7 @@ def status(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None
 
 
 @order_app.command()
-def cancel(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def cancel(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Cancel an order: places and coupons go back, a late customer owes the fee."""
     from orchestration.operations.business_orders import cancel_order
     from orchestration.operations.business_requests import CancelOrder
@@ -51,7 +50,7 @@ def cancel(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None
 
 
 @order_app.command()
-def reschedule(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def reschedule(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Move an order to another time or slot."""
     from orchestration.operations.business_requests import RescheduleOrder
     from orchestration.operations.business_rescheduling import reschedule_order
@@ -60,7 +59,7 @@ def reschedule(file: RequestFile, target: Target = None, as_of: AsOf = None) -> 
 
 
 @order_app.command()
-def assign(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def assign(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Give an order to a provider: the one named, else the one that the rule chooses."""
     from orchestration.operations.business_orders import assign_provider
     from orchestration.operations.business_requests import AssignProvider
@@ -69,7 +68,7 @@ def assign(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None
 
 
 @order_app.command()
-def settle(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def settle(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Divide a payment between platform and provider, or say that it was paid out."""
     from orchestration.operations.business_payments import settle_payment
     from orchestration.operations.business_requests import SettlePayment
@@ -99,7 +98,7 @@ def _capacity() -> None:
 
 
 @capacity_app.command()
-def change(file: RequestFile, target: Target = None, as_of: AsOf = None) -> None:
+def change(file: JsonFile, target: Target = None, as_of: AsOf = None) -> None:
     """Book, cancel, complete, adjust, block or release places, with an entry in the log."""
     from orchestration.operations.business_capacity import change_capacity
     from orchestration.operations.business_requests import CapacityRequest
@@ -116,12 +115,7 @@ def _answer(
 ) -> None:
     from orchestration.operations.business_requests import parse_request
 
-    if str(file) == "-":
-        data = typer.get_binary_stream("stdin").read()
-    elif file.is_file():
-        data = file.read_bytes()
-    else:
-        raise WarehouseError(f"There is no file {file}.", fix="name a file, or - for stdin.")
+    data = read_bytes(file)
     settings = load_settings(target=target, as_of=as_of)
     one_of("domain", "business", settings.domains)
     say(work(settings, parse_request(model, data)).model_dump_json())

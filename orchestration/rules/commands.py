@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.options import AsJson, AsOf, Target, say
+from orchestration.options import AsJson, AsOf, JsonFile, Target, read_bytes, say
 from orchestration.settings import PROJECT_ROOT, load_settings, one_of
 
 app = typer.Typer(help="The rules of tags, segments and alerts.")
@@ -18,9 +17,7 @@ MONITOR_FILE = PROJECT_ROOT / "docs" / "monitor-rules.md"
 
 @app.command()
 def check(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON; - is stdin.")
-    ],
+    file: JsonFile,
     subject: Annotated[str, typer.Option(help="customer, patient or account.")] = "customer",
 ) -> None:
     """Say whether a rule is valid, else each fault with its path; exit code 1 then."""
@@ -28,9 +25,8 @@ def check(
     from orchestration.rules.grammar import conditions, parse
 
     one_of("subject", subject, SUBJECTS)
-    data = typer.get_binary_stream("stdin").read() if str(file) == "-" else file.read_bytes()
     try:
-        text = data.decode("utf-8")
+        text = read_bytes(file).decode("utf-8")
     except UnicodeDecodeError as error:
         raise WarehouseError(f"{file} is not UTF-8: {error}.", fix="save it as UTF-8.") from None
     found = list(conditions(parse(text, subject)))

@@ -533,6 +533,8 @@ def test_the_commands(world: RuleWorld, tmp_path: Any) -> None:
     file = tmp_path / "rule.json"
     file.write_text(json.dumps(WORTHY))
     assert "valid: 4 conditions on clv, level" in warehouse("rule", "check", str(file)).stdout
+    piped = CliRunner().invoke(cli.app, ["rule", "check", "-"], input=json.dumps(WORTHY))
+    assert "valid: 4 conditions" in piped.stdout
     file.write_bytes(b"\xff{}")
     assert "is not UTF-8" in str(warehouse("rule", "check", str(file)).exception)
     file.write_text('{"not": {"field": "age"}}')
