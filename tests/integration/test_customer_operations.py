@@ -34,7 +34,8 @@ Json = dict[str, Any]
 Row = dict[str, Any]
 LONG_AGO = datetime(2026, 1, 1, 8, 0)
 LATER = AS_OF + timedelta(hours=6)
-BY_NAME = {o.name: o for o in OPERATIONS if o.domain == "customer"}
+RULED = ("auto_assign_tags", "update_dynamic_segments")
+BY_NAME = {operation.name: operation for operation in OPERATIONS if operation.name in RULED}
 GOLD: Json = {"field": "level", "op": "in", "value": ["gold", "platinum", "diamond"]}
 WORTHY: Json = {
     "any": [
