@@ -6,6 +6,8 @@ TARGET ?= embedded
 SCALE ?= demo
 # Tests run side by side: half of the time goes to waiting for MySQL and for processes to start.
 JOBS ?= 2
+# In the tree's order, which has the many short ones last: no process is left alone with a long one.
+SIDE_BY_SIDE := --dist loadgroup --no-loadscope-reorder
 PYTEST_ARGS ?=
 SUPPORTED := 3.11 or 3.12
 VENV := .venv
@@ -49,11 +51,11 @@ demo: setup ## Deploy, fill, build, test and validate (TARGET=embedded or mysql)
 
 .PHONY: test
 test: setup lint mysql-up ## Lint, then test everything on DuckDB and on MySQL
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 .PHONY: proof
 proof: setup mysql-up ## The long proofs too: many seeds, many kills, large scales
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'slow or not slow' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(SIDE_BY_SIDE) -m 'slow or not slow' $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: setup ## Check Python, SQL and YAML style, and that generated docs are fresh
