@@ -13,11 +13,11 @@ from orchestration.assets.sources import build_source_assets
 from orchestration.assets.write_back import build_write_back_assets
 from orchestration.checks import build_suite_checks
 from orchestration.freshness import build_freshness_checks
-from orchestration.jobs import build_jobs
+from orchestration.jobs import build_jobs, build_late_jobs
 from orchestration.manifest import load_manifest
 from orchestration.resources import Dbt
 from orchestration.schedules import build_schedules
-from orchestration.sensors import build_sensors
+from orchestration.sensors import build_late_data_sensor, build_sensors
 from orchestration.settings import Settings, load_settings
 
 
@@ -30,6 +30,7 @@ def build_definitions(
     models = build_dbt_assets(settings, manifest)
     sources = build_source_assets(settings, manifest)
     freshness = build_freshness_checks(settings, manifest)
+    late = build_late_jobs(settings, manifest)
     groups = sorted({spec.group_name for spec in models.specs})
     return dg.Definitions(
         assets=[
@@ -39,9 +40,12 @@ def build_definitions(
             *build_write_back_assets(settings, manifest),
         ],
         asset_checks=[*build_suite_checks(settings), *freshness],
-        jobs=build_jobs(settings, groups, sources, freshness),
+        jobs=[*build_jobs(settings, groups, sources, freshness), *late],
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings),
+        sensors=[
+            *build_sensors(settings),
+            *([build_late_data_sensor(settings, late)] if late else []),
+        ],
         resources={
             "settings": settings,
             "dbt": Dbt(settings),

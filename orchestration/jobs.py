@@ -5,8 +5,11 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.assets.dbt import wanted_nodes
 from orchestration.assets.write_back import key_of
 from orchestration.docs import write_docs
+from orchestration.late_data import witnesses
+from orchestration.manifest import Manifest
 from orchestration.operating import Choice, operate
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import Operation
@@ -22,6 +25,7 @@ from orchestration.schedules import (
     schedule_rows,
 )
 from orchestration.settings import Settings
+from orchestration.translator import WarehouseTranslator, is_daily
 
 
 def build_jobs(
@@ -126,6 +130,43 @@ def _domain_jobs(groups: Sequence[str], settings: Settings) -> list[Any]:
                 )
             )
     return jobs
+
+
+def build_late_jobs(settings: Settings, manifest: Manifest) -> list[Any]:
+    """One job a source that can be late: all that is built by days of it, for any days."""
+    wanted = {node["unique_id"] for node in wanted_nodes(manifest, settings.domains)}
+    translator = WarehouseTranslator(settings.database_prefix)
+    jobs = []
+    for witness in witnesses(settings):
+        [source] = [
+            key for key, node in manifest["sources"].items() if node["name"] == witness.source
+        ]
+        readers = [manifest["nodes"][key] for key in sorted(wanted & _behind(source, manifest))]
+        keys = [translator.get_asset_key(node) for node in readers if is_daily(node)]
+        jobs.append(
+            dg.define_asset_job(
+                witness.job,
+                # without tests, which look at the last days only
+                selection=dg.AssetSelection.assets(*keys).without_checks(),
+                description=(
+                    f"Builds all daily tables behind {witness.source}, for days on which it was "
+                    "late."
+                ),
+                tags={"domain": witness.domain},
+            )
+        )
+    return jobs
+
+
+def _behind(unique_id: str, manifest: Manifest) -> set[str]:
+    """All that reads it, at first or at second hand."""
+    found: set[str] = set()
+    pending = [unique_id]
+    while pending:
+        new = set(manifest["child_map"].get(pending.pop(), ())) - found
+        found |= new
+        pending += new
+    return found
 
 
 def _docs_job(settings: Settings) -> dg.JobDefinition:

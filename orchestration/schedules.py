@@ -204,16 +204,20 @@ def _schedule(row: Row, settings: Settings) -> dg.ScheduleDefinition:
 def why_not(name: str, settings: Settings) -> str:
     """Why a run of the operation would be for nothing; empty when there is work for it."""
     [operation] = [operation for operation in OPERATIONS if operation.name == name]
-    patience = {"WAREHOUSE_DUCKDB_WAIT_SECONDS": TICK_WAIT_SECONDS}
-    hasty = replace(settings, environment={**settings.environment, **patience})
     try:
-        return "" if has_work(operation, hasty) else f"Nothing to do for {name}."
+        return "" if has_work(operation, hasty(settings)) else f"Nothing to do for {name}."
     except AlreadyRunning as error:
         return error.message
     except WarehouseError as error:
         if FILE_HELD not in error.message:
             raise
         return error.message
+
+
+def hasty(settings: Settings) -> Settings:
+    """The same settings for a tick, which does not wait for the DuckDB file."""
+    patience = {"WAREHOUSE_DUCKDB_WAIT_SECONDS": TICK_WAIT_SECONDS}
+    return replace(settings, environment={**settings.environment, **patience})
 
 
 def request(row: Row, scheduled: datetime) -> dg.RunRequest:
