@@ -202,11 +202,17 @@ def dagster(
     target: Target = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web page.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Only make DAGSTER_HOME and the manifest.")
+    ] = False,
 ) -> None:
     """Serve Dagster's UI and run its schedules, until Ctrl-C."""
-    from orchestration.dagster_dev import run
+    from orchestration import dagster_dev
 
-    raise typer.Exit(run(_settings(target), port=port, host=host))
+    if prepare:
+        say(f"DAGSTER_HOME={dagster_dev.prepare(_settings(target))['DAGSTER_HOME']}")
+        return
+    raise typer.Exit(dagster_dev.run(_settings(target), port=port, host=host))
 
 
 @app.command()

@@ -49,23 +49,12 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def prepare(settings: Settings) -> dict[str, str]:
-    """Make DAGSTER_HOME, the manifest and the pools; returns the environment for Dagster."""
-    # Dagster takes two seconds to import; the command line should not wait for it elsewhere.
-    from dagster import DagsterInstance
-
+    """Make the manifest and DAGSTER_HOME; returns the environment for Dagster."""
     from orchestration.manifest import is_stale, prepare_manifest
-    from orchestration.resources import DUCKDB_POOL, MYSQL_POOL
 
-    home = dagster_home(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    template = files("orchestration") / "dagster_home" / "dagster.yaml"
-    (home / "dagster.yaml").write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
     if is_stale(settings):
         prepare_manifest(settings)
-    # Before the daemon's first run: a default limit is not applied to a pool nobody knows yet.
-    with DagsterInstance.from_config(str(home)) as instance:
-        for pool in (DUCKDB_POOL, MYSQL_POOL):
-            instance.event_log_storage.set_concurrency_slots(pool, 1)
+    home = make_home(settings)
     return {
         **settings.child_environment(),
         "DAGSTER_HOME": str(home),
@@ -73,6 +62,26 @@ def prepare(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def make_home(settings: Settings) -> Path:
+    """DAGSTER_HOME with our settings, the machine's own in storage.yaml, and both pools."""
+    # Dagster takes two seconds to import; the command line should not wait for it elsewhere.
+    from dagster import DagsterInstance
+
+    from orchestration.resources import DUCKDB_POOL, MYSQL_POOL
+
+    home = dagster_home(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    text = (files("orchestration") / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
+    if (own := home / "storage.yaml").exists():
+        text += f"\n{own.read_text(encoding='utf-8')}"
+    (home / "dagster.yaml").write_text(text, encoding="utf-8")
+    # Before the daemon's first run: a default limit is not applied to a pool nobody knows yet.
+    with DagsterInstance.from_config(str(home)) as instance:
+        for pool in (DUCKDB_POOL, MYSQL_POOL):
+            instance.event_log_storage.set_concurrency_slots(pool, 1)
+    return home
 
 
 def serve(environment: dict[str, str], host: str, port: int) -> int:

@@ -23,6 +23,7 @@ DATABASES: Mapping[str, str] = yaml.safe_load(
     (PROJECT_ROOT / "dbt_project.yml").read_text("utf-8")
 )["vars"]["databases"]
 DOMAINS = tuple(DATABASES)
+SECRETS = ("MYSQL_PASSWORD", "WAREHOUSE_MASK_KEY")
 # What joins several domains stands in models/marts/platform, in the database `warehouse`.
 PLATFORM = "platform"
 TARGETS = ("embedded", "mysql")
@@ -125,7 +126,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     An empty variable counts as unset; an empty override of `domains` is an error. Raises
     WarehouseError that names the variable or option and its allowed values.
     """
-    env = dict(os.environ if environment is None else environment)
+    env = with_secrets(os.environ if environment is None else environment)
 
     def pick(option: str, variable: str, default: str = "") -> str:
         value = overrides.get(option)
@@ -143,6 +144,22 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
         as_of=parse_as_of(pick("as_of", "WAREHOUSE_AS_OF")),
         environment=env,
     )
+
+
+def with_secrets(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment; a secret that is not set comes from the file that <NAME>_FILE names."""
+    read = {}
+    for name in SECRETS:
+        file = env.get(f"{name}_FILE")
+        if file and not env.get(name):
+            try:
+                read[name] = Path(file).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise WarehouseError(
+                    f"{name}_FILE {file!r} cannot be read: {error.strerror}.",
+                    fix="name a file that this user may read, or unset it.",
+                ) from error
+    return {**env, **read}
 
 
 def one_of(what: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -256,3 +256,17 @@ def test_a_child_process_gets_the_private_server_and_its_key(tmp_path):
     child = settings.child_environment()
     assert (child["MYSQL_PORT"], child["MYSQL_PASSWORD"]) == ("4406", "hush-hush")
     assert load_settings(child).mask_key == settings.mask_key
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from-the-file\n")
+    env = {**NAMED, "WAREHOUSE_TARGET": "mysql", "MYSQL_PASSWORD_FILE": str(file)}
+    env |= {"WAREHOUSE_MASK_KEY": "k" * 32, "WAREHOUSE_LOCAL_DIR": str(tmp_path)}
+    assert load_settings(env).mysql.password == "hush-hush", "what is set goes before a file"
+    del env["MYSQL_PASSWORD"]
+    settings = load_settings(env)
+    assert settings.mysql.password == "from-the-file"
+    assert settings.child_environment()["MYSQL_PASSWORD"] == "from-the-file"
+    with pytest.raises(WarehouseError, match=r"MYSQL_PASSWORD_FILE .* No such file"):
+        load_settings({**env, "MYSQL_PASSWORD_FILE": str(tmp_path / "none")})
