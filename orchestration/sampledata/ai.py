@@ -694,6 +694,8 @@ def _knowledge_bases(platform: Platform) -> Chunk:
     base = np.repeat(np.arange(count), sizes)
     chunks = _sum(base, _document_chunks(platform, np.arange(len(base))), count)
     queries = np.where(sizes > 0, log_normal_int(rng, count, 300, 1.2, 0, 50_000), 0)
+    links, by_agents, _ = _knowledge_links(platform)
+    queries += _sum(links.other, by_agents, count)
     asked = queries > 0
     return "ai_knowledge_bases", conform(
         "ai_knowledge_bases",
@@ -764,12 +766,19 @@ def _knowledge_documents(platform: Platform) -> Iterator[Chunk]:
         )
 
 
+def _knowledge_links(platform: Platform) -> tuple[Links, Indexes, np.random.Generator]:
+    """Agents' knowledge bases, how often each asked one, and the stream for what else there is."""
+    links = _links(platform, "ai_agent_knowledge_bases", platform.world.rows("ai_knowledge_bases"))
+    rng = stream(platform.plan, "ai_agent_knowledge_bases")
+    queries = log_normal_int(rng, len(links.agent), 60, 1.3, 0, 20_000)
+    return links, np.where(_documents_by_base(platform)[links.other] > 0, queries, 0), rng
+
+
 def _agent_knowledge_bases(platform: Platform) -> Chunk:
     plan = platform.plan
     bases = platform.world.rows("ai_knowledge_bases")
-    links = _links(platform, "ai_agent_knowledge_bases", bases)
-    count, rng = len(links.agent), stream(plan, "ai_agent_knowledge_bases")
-    queries = log_normal_int(rng, count, 60, 1.3, 0, 20_000)
+    links, queries, rng = _knowledge_links(platform)
+    count = len(links.agent)
     return "ai_agent_knowledge_bases", conform(
         "ai_agent_knowledge_bases",
         {
@@ -791,7 +800,9 @@ def _tools(platform: Platform) -> Chunk:
     plan = platform.plan
     rows = platform.world.rows("ai_tools")
     count, rng = len(rows), stream(plan, "ai_tools")
+    links, by_agents, _ = _tool_links(platform)
     uses = log_normal_int(rng, count, 200, 1.3, 0, 90_000)
+    uses += _sum(links.other, by_agents, count)
     return "ai_tools", conform(
         "ai_tools",
         {
@@ -817,12 +828,18 @@ def _tools(platform: Platform) -> Chunk:
     )
 
 
+def _tool_links(platform: Platform) -> tuple[Links, Indexes, np.random.Generator]:
+    """Agents' tools, how often each called one, and the stream for what else there is."""
+    links = _links(platform, "ai_agent_tools", platform.world.rows("ai_tools"))
+    rng = stream(platform.plan, "ai_agent_tools")
+    return links, log_normal_int(rng, len(links.agent), 80, 1.2, 0, 20_000), rng
+
+
 def _agent_tools(platform: Platform) -> Chunk:
     plan = platform.plan
     tools = platform.world.rows("ai_tools")
-    links = _links(platform, "ai_agent_tools", tools)
-    count, rng = len(links.agent), stream(plan, "ai_agent_tools")
-    calls = log_normal_int(rng, count, 80, 1.2, 0, 20_000)
+    links, calls, rng = _tool_links(platform)
+    count = len(links.agent)
     return "ai_agent_tools", conform(
         "ai_agent_tools",
         {
