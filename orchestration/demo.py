@@ -102,8 +102,8 @@ def summary(
         f"  tables loaded   {tables:>9,}   in {len(settings.domains)} databases",
         f"  rows loaded     {rows:>9,}",
         f"  models built    {built.built.get('model', 0):>9,}   "
-        f"and {built.built.get('seed', 0)} table of labels in English and Chinese",
-        f"  tests passed    {built.tests_passed:>9,}   with {len(built.warnings)} warnings",
+        f"and {built.built.get('seed', 0)} tables of labels and holidays",
+        f"  tests passed    {built.tests_passed:>9,}   warnings {len(built.warnings)}",
         f"  checks passed   {checked.passed:>9,}   of {checked.total} expectations",
         f"  seconds         {sum(seconds.values()):>9.0f}   ({steps})",
         "",
