@@ -31,7 +31,7 @@ def variables(text: str) -> dict[str, str]:
 
 def test_dagster_takes_our_settings_and_has_them_on_purpose(settings: Settings) -> None:
     with DagsterInstance.from_config(str(make_home(settings))) as instance:
-        assert not instance.telemetry_enabled
+        assert not instance.telemetry_enabled and not instance.nux_enabled
         assert instance.run_monitoring_enabled and instance.run_retries_enabled
         assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 30
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
