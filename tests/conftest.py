@@ -62,12 +62,12 @@ def drop_databases(settings: Settings) -> None:
             connection.exec_driver_sql(f"drop database if exists `{name}`")
 
 
-def _mysql_settings(server: MySQLConnection, folder: Path) -> Settings:
+def _mysql_settings(server: MySQLConnection, folder: Path, name: str = "") -> Settings:
     return load_settings(
         _own_environment(
             folder,
             WAREHOUSE_TARGET="mysql",
-            WAREHOUSE_DATABASE_PREFIX=f"t{os.getpid()}_{next(_COUNTER)}_",
+            WAREHOUSE_DATABASE_PREFIX=f"t{os.getpid()}_{name or next(_COUNTER)}_",
             MYSQL_HOST=server.host,
             MYSQL_PORT=str(server.port),
             MYSQL_USER=server.user,
@@ -137,8 +137,11 @@ def engine_settings(request: pytest.FixtureRequest) -> Settings:
 def module_mysql_settings(
     mysql_server: MySQLConnection, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
-    """MySQL behind a prefix that a whole test module shares."""
-    settings = _mysql_settings(mysql_server, tmp_path_factory.mktemp("mysql"))
+    """MySQL behind a prefix that a whole test module shares.
+
+    The next module of this process has the same, so that what dbt parsed serves it too.
+    """
+    settings = _mysql_settings(mysql_server, tmp_path_factory.mktemp("mysql"), "module")
     yield settings
     drop_databases(settings)
 

@@ -23,11 +23,24 @@ from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
 from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import metadata_of, table_named
-from orchestration.settings import Settings
+from orchestration.settings import DOMAINS, Settings
 
 Row = dict[str, Any]
 # No seeds and no tests.
 _MODELS = ("--resource-type", "model", "--resource-type", "snapshot")
+
+
+# By engine and prefix. dbt would parse everything again for each set of vars.
+_MANIFESTS: dict[tuple[str, str], Any] = {}
+
+
+def _manifest(settings: Settings) -> Any:
+    """All domains' nodes, parsed once; what reads no domain that is switched off may be built."""
+    key = settings.target, settings.database_prefix
+    if key not in _MANIFESTS:
+        whole = replace(settings, domains=DOMAINS)
+        _MANIFESTS[key] = run_dbt(whole, _arguments(whole, ["parse", "--quiet"]))
+    return _MANIFESTS[key]
 
 
 def _arguments(settings: Settings, command: Sequence[str], **more: Any) -> list[str]:
@@ -42,8 +55,6 @@ class WindowWarehouse:
     relations: Mapping[str, Sequence[str]]
     domains: tuple[str, ...]
     before: dict[str, dict[Any, Row]] = field(default_factory=dict)
-    # Parsed once: dbt would parse everything again for each set of vars.
-    manifest: Any = None
 
     def __post_init__(self) -> None:
         """Keep to the domains."""
@@ -76,9 +87,7 @@ class WindowWarehouse:
             variables=variables,
         )
         with clean_environment():
-            if self.manifest is None:
-                self.manifest = run_dbt(settings, _arguments(settings, ["parse", "--quiet"]))
-            outcome = run_dbt(settings, arguments, manifest=self.manifest)
+            outcome = run_dbt(settings, arguments, manifest=_manifest(settings))
             return summarise(outcome.results, 0.0).failures
 
     def read(self, name: str) -> dict[Any, Row]:
