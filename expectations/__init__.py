@@ -1,12 +1,6 @@
-"""Quality suites: what the warehouse's outputs must look like, one module a domain.
+"""Quality suites: what sources and outputs must look like, one module a domain.
 
 A suite judges distribution and plausibility; structure belongs to the databases and to dbt's
-tests. Importing a suite imports Great Expectations (several seconds), so only
-orchestration.validation does.
+tests. Declaring one needs nothing but `expectations.base`; orchestration.gx_session hands it to
+Great Expectations, which takes seconds to import.
 """
-
-import os
-
-# Both are read while Great Expectations is imported, which every module of this package does.
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("TQDM_DISABLE", "1")

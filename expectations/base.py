@@ -1,17 +1,20 @@
 """What suites are made of: data products, and expectations that say what they protect.
 
-Expectations are SQL that both engines accept. A query's rows are the damage: it selects keys only,
-and nothing but their number leaves the database.
+A module `expectations/<domain>.py` has `sources(scope)`, what the applications wrote, and
+`outputs(scope)`, what was built from it; each returns Products in a fixed order. That is all:
+`warehouse validate`, the asset checks and the pages find them by the file's name.
+
+Expectations are SQL that both engines accept. A query's rows are the damage. It may name the
+columns `tenant_id`, `day`, `expected` and `got`, which a message shows (the last two are figures of
+many rows, never one row's value); every other column is a key, and shown as a pseudonym.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-
-import great_expectations.expectations as gxe
-from great_expectations.expectations.expectation import Expectation
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
 
 # Closed days that a daily check judges, and the weeks before them that they are held against.
 CHECKED_DAYS = 7
@@ -20,17 +23,31 @@ HISTORY_DAYS = CHECKED_DAYS + 7 * BASELINE_WEEKS
 # Every incremental build rebuilds these closed days (dbt_project.yml, lookback_days): only they are
 # as new in one relation as in another.
 REBUILT_DAYS = 3
+# Clocks of servers differ by seconds, and rows arrive while a suite runs.
+CLOCK_SKEW = timedelta(minutes=10)
+# What is left of characters that were cut or decoded twice: U+FFFD, that read as Latin-1 or as GBK,
+# and Chinese read as Latin-1.
+GARBLED = r"\x{FFFD}|ï¿½|锟斤拷|[äåæçèé][\x{80}-\x{BF}]"
 
 
 @dataclass(frozen=True)
 class Scope:
     """Where and when: `relation(database, name)` gives the installation's quoted identifier.
 
-    `today` is the business day of as_of. It is still running, so volumes judge the days before it.
+    `today` is the business day of `now`. It is still running, so volumes judge the days before it.
+    `odd_days` are festivals and the working days that make up for them: they follow no weekday's
+    rhythm.
     """
 
-    today: date
+    now: datetime
     relation: Callable[[str, str], str]
+    is_mysql: bool = False
+    odd_days: frozenset[date] = frozenset()
+
+    @property
+    def today(self) -> date:
+        """The business day that is running."""
+        return self.now.date()
 
     def day(self, days_ago: int) -> str:
         """The day so many days before today (negative: after it), as a SQL literal."""
@@ -40,82 +57,209 @@ class Scope:
         """Midnight at the beginning of that day, as a SQL literal."""
         return f"timestamp '{self.today - timedelta(days=days_ago)} 00:00:00'"
 
+    def soon(self) -> str:
+        """The moment after which nothing can have happened yet, as a SQL literal."""
+        return f"timestamp '{(self.now + CLOCK_SKEW).replace(microsecond=0)}'"
+
+    def matches(self, column: str, pattern: str) -> str:
+        """SQL: whether the text fits a regular expression (ASCII, case counts); NULL for NULL."""
+        literal = pattern.replace("'", "''")
+        if self.is_mysql:
+            literal = literal.replace("\\", "\\\\")
+            return f"regexp_like({column}, '{literal}', 'c')"
+        return f"regexp_matches({column}, '{literal}')"
+
+    def is_usual(self, day: str) -> str:
+        """SQL: whether the day follows its weekday's rhythm."""
+        near = sorted(d for d in self.odd_days if 0 <= (self.today - d).days <= HISTORY_DAYS)
+        days = ", ".join(f"date '{each}'" for each in near)
+        return f"{day} not in ({days})" if near else "true"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One thing that must hold; made by the functions below.
+
+    `damage` is SQL that is true for a damaged row; without it, `query` finds the damage. `expected`
+    says in words what is right.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    protects: str
+    expected: str
+    damage: str = ""
+    query: str = ""
+    # How Great Expectations knows it: the class's name, and what it takes.
+    kind: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether the product's query marks the damaged rows in a column of this name."""
+        return bool(self.damage) and not self.kind
+
 
 @dataclass(frozen=True)
 class Product:
-    """A relation, the part of it that is checked (`where`, SQL), and what is expected of that."""
+    """A relation, the part of it that is checked (`where`, SQL), and what is expected of that.
+
+    Give large tables a `where` of days: only these are read. `tenant` and `day` are SQL by which
+    damaged rows are told apart in a message; empty where there is none.
+    """
 
     database: str
     name: str
     expectations: Sequence[Expectation]
     where: str = "true"
+    tenant: str = "tenant_id"
+    day: str = ""
 
-    def batch(self, scope: Scope) -> str:
+    def rows(self, scope: Scope) -> str:
         """The query whose rows are checked."""
         return f"select * from {scope.relation(self.database, self.name)} where {self.where}"
 
+    def batch(self, scope: Scope) -> str:
+        """The same with a column for each rule, 1 where it is broken: all are read in one go."""
+        relation = scope.relation(self.database, self.name)
+        rules = [e for e in self.expectations if e.is_rule]
+        marks = "".join(f", case when {e.damage} then 1 end as {e.name}" for e in rules)
+        return f"select checked_rows.*{marks} from {relation} as checked_rows where {self.where}"
+
     def look(self, scope: Scope, expectation: Expectation) -> str:
         """A query to paste: its rows are the ones that this expectation of the product counts."""
-        if damage := expectation.meta.get("damage"):
-            return f"{self.batch(scope)} and ({damage})"
-        query = expectation.unexpected_rows_query.replace("{batch} as batch_rows", "{batch}")
-        return query.replace("{batch}", f"({self.batch(scope)}) as batch_rows")
+        if expectation.damage:
+            return f"{self.rows(scope)} and ({expectation.damage})"
+        query = expectation.query.replace("{batch} as batch_rows", "{batch}")
+        return query.replace("{batch}", f"({self.rows(scope)}) as batch_rows")
+
+    def sample(self, scope: Scope, expectation: Expectation, rows: int) -> str:
+        """A query for a few findings: of rows, how many by tenant and day; else its own columns."""
+        look = self.look(scope, expectation)
+        if not expectation.damage:
+            return f"select * from ({look}) as found limit {rows}"
+        parts = {"tenant_id": self.tenant, "day": self.day}
+        named = [f"{sql} as {name}" for name, sql in parts.items() if sql]
+        numbers = ", ".join(str(n) for n in range(1, len(named) + 1))
+        listed = ", ".join([*named, "count(*) as damaged_rows"])
+        grouped = f" group by {numbers} order by damaged_rows desc, {numbers}" if named else ""
+        return f"select {listed} from ({look}) as found{grouped} limit {rows}"
 
 
-def no_rows(name: str, columns: Sequence[str], protects: str, query: str) -> Expectation:
+# --- one row at a time ---------------------------------------------------------------------------
+
+
+def rule(
+    name: str, columns: Sequence[str], damage: str, protects: str, expected: str = ""
+) -> Expectation:
+    """An expectation that no row meets `damage` (SQL over the row; NULL is no damage).
+
+    All rules of a product are evaluated in one reading of it, so prefer them to `no_rows`.
+    """
+    damage = _squeezed(damage)
+    return Expectation(
+        name, tuple(columns), protects, expected or f"no row where {damage}", damage=damage
+    )
+
+
+def within(name: str, column: str, low: float, high: float, protects: str) -> Expectation:
+    """An expectation that a column's values, where it has any, lie in [low, high]."""
+    return Expectation(
+        name,
+        (column,),
+        protects,
+        f"{column} from {low:,} to {high:,}",
+        damage=f"{column} < {low} or {column} > {high}",
+        kind="ExpectColumnValuesToBeBetween",
+        arguments={"column": column, "min_value": low, "max_value": high},
+    )
+
+
+def at_most(name: str, part: str, whole: str, protects: str) -> Expectation:
+    """An expectation that `part` never exceeds `whole` in the same row; NULLs are not judged."""
+    return Expectation(
+        name,
+        (part, whole),
+        protects,
+        f"{part} at most {whole}",
+        damage=f"{part} > {whole}",
+        kind="ExpectColumnPairValuesAToBeGreaterThanB",
+        arguments={
+            "column_A": whole,
+            "column_B": part,
+            "or_equal": True,
+            "ignore_row_if": "either_value_is_missing",
+        },
+    )
+
+
+def in_order(name: str, columns: Sequence[str], protects: str) -> Expectation:
+    """An expectation that times (or figures) never fall from one column to a later one.
+
+    Where one is NULL, its neighbours are held against each other.
+    """
+    pairs = [(a, b) for n, a in enumerate(columns) for b in columns[n + 1 :]]
+    damage = " or ".join(f"{a} > {b}" for a, b in pairs)
+    return rule(name, columns, damage, protects, " <= ".join(columns))
+
+
+def not_ahead(name: str, scope: Scope, columns: Sequence[str], protects: str) -> Expectation:
+    """An expectation that nothing happened later than now."""
+    damage = " or ".join(f"{column} > {scope.soon()}" for column in columns)
+    return rule(name, columns, damage, protects, f"{' and '.join(columns)} not after now")
+
+
+def not_negative(name: str, columns: Sequence[str], protects: str) -> Expectation:
+    """An expectation that none of the figures is below 0."""
+    damage = " or ".join(f"{column} < 0" for column in columns)
+    return rule(name, columns, damage, protects, f"{', '.join(columns)} 0 or more")
+
+
+def readable(name: str, scope: Scope, columns: Sequence[str], protects: str) -> Expectation:
+    """An expectation that texts have no mark of a wrong or broken encoding."""
+    damage = " or ".join(scope.matches(column, GARBLED) for column in columns)
+    return rule(name, columns, damage, protects, f"{', '.join(columns)} in readable UTF-8")
+
+
+# --- queries -------------------------------------------------------------------------------------
+
+
+def no_rows(
+    name: str, columns: Sequence[str], protects: str, query: str, expected: str = ""
+) -> Expectation:
     """An expectation that `query` finds nothing.
 
     The query reads the product as `checked` and selects the keys of damaged rows. It may begin with
     further common table expressions (`, daily as (…) select …`).
     """
     # Great Expectations names the batch itself, unless a join makes it leave that to the query.
-    text = _one_line(query)
+    text = _squeezed(query)
+    text = text if text.startswith(",") else f" {text}"
     alias = " as batch_rows" if " join " in text else ""
-    return gxe.UnexpectedRowsExpectation(
-        unexpected_rows_query=f"with recursive checked as (select * from {{batch}}{alias}){text}",
-        notes=protects,
-        meta={"name": name, "columns": list(columns)},
-    )
-
-
-def within(name: str, column: str, low: float, high: float, protects: str) -> Expectation:
-    """An expectation that a column's values, where it has any, lie in [low, high]."""
-    return gxe.ExpectColumnValuesToBeBetween(
-        column=column,
-        min_value=low,
-        max_value=high,
-        notes=protects,
-        meta={
-            "name": name,
-            "columns": [column],
-            "damage": f"{column} < {low} or {column} > {high}",
-        },
-    )
-
-
-def at_most(name: str, part: str, whole: str, protects: str) -> Expectation:
-    """An expectation that `part` never exceeds `whole` in the same row; NULLs are not judged."""
-    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A=whole,
-        column_B=part,
-        or_equal=True,
-        ignore_row_if="either_value_is_missing",
-        notes=protects,
-        meta={"name": name, "columns": [part, whole], "damage": f"{part} > {whole}"},
+    return Expectation(
+        name,
+        tuple(columns),
+        protects,
+        expected or "none such",
+        query=f"with recursive checked as (select * from {{batch}}{alias}){text}",
     )
 
 
 def fresh(name: str, scope: Scope, column: str, protects: str) -> Expectation:
-    """An expectation that the newest day is as_of's or the day before it, and none lies ahead."""
+    """An expectation that the newest day is as_of's or the day before it, and none lies ahead.
+
+    `column` may be SQL that gives a day.
+    """
     return no_rows(
         name,
         [column],
         protects,
         f"""
-        , newest as (select max({column}) as newest_day from checked)
-        select newest_day from newest
-        where newest_day is null or newest_day < {scope.day(1)} or newest_day > {scope.day(0)}
+        , newest as (select max({column}) as day from checked)
+        select day from newest
+        where day is null or day < {scope.day(1)} or day > {scope.day(0)}
         """,
+        f"newest day {scope.today - timedelta(days=1)} or {scope.today}",
     )
 
 
@@ -126,6 +270,7 @@ def steady_volume(
     protects: str,
     *,
     day: str = "stat_date",
+    by: str = "",
     low: float = 0.5,
     high: float = 1.6,
     least: int = 100,
@@ -136,28 +281,50 @@ def steady_volume(
     quiet Sunday nor one odd week in the past is an alarm. A day may lie `low` to `high` times that
     mean, and three standard deviations of a count beyond, as small numbers scatter more. `high` is
     well below 2: a day loaded twice must show. Days that usually have fewer than `least` are not
-    judged, nor are days with fewer than three weeks behind them.
+    judged, nor are festivals, nor days with fewer than three weeks behind them; a day without any
+    row counts as 0.
+
+    `amount` and `day` are SQL over a row ("1" counts rows); `by` (say "tenant_id") judges each of
+    its values alone.
     """
-    weeks = ", ".join(f"d.{day} - interval '{7 * w}' day" for w in range(1, BASELINE_WEEKS + 1))
     return no_rows(
         name,
-        [amount],
+        [amount] if amount != "1" else [by or day],
         protects,
         f"""
-        , daily as (
-            select {day}, sum({amount}) as amount from checked
-            where {day} < {scope.day(0)} group by {day}
-        ), compared as (
-            select d.{day}, d.amount, 1.0 * (sum(w.amount) - min(w.amount) - max(w.amount))
-                / nullif(count(*) - 2, 0) as usual
-            from daily as d join daily as w on w.{day} in ({weeks})
-            where d.{day} >= {scope.day(CHECKED_DAYS)}
-            group by d.{day}, d.amount having count(*) >= 3
-        )
-        select {day} from compared
+        {_weekly(scope, amount, day, by)}
+        select {_told(by)}day, {_rounded("usual")} as expected, {_rounded("amount")} as got
+        from compared
         where usual >= {least} and (amount < {low} * usual - 3 * sqrt(usual)
             or amount > {high} * usual + 3 * sqrt(usual))
         """,
+        f"each day {low:g} to {high:g} times its weekday's usual",
+    )
+
+
+def complete(
+    name: str,
+    scope: Scope,
+    protects: str,
+    *,
+    day: str = "stat_date",
+    by: str = "tenant_id",
+    least: int = 20,
+) -> Expectation:
+    """An expectation that each tenant has rows on each closed day on which it usually has some.
+
+    Usually: at least `least` on that weekday in the weeks before.
+    """
+    return no_rows(
+        name,
+        [by, day],
+        protects,
+        f"""
+        {_weekly(scope, "1", day, by)}
+        select {_told(by)}day, {_rounded("usual")} as expected, 0 as got
+        from compared where usual >= {least} and amount = 0
+        """,
+        f"rows of every {by} on every day",
     )
 
 
@@ -178,27 +345,150 @@ def steady_ratio(
 
     A day fails below `low` times or above `high` times plus `slack` the usual ratio, which is that
     of the four weeks before the checked days. Days whose `whole` is below `least` are not judged.
+    With `whole` "1" it is the mean of `part` over rows.
     """
     return no_rows(
         name,
-        [part, whole],
+        [part, whole] if whole != "1" else [part],
         protects,
         f"""
         , daily as (
-            select {day}, 1.0 * sum({part}) as part, 1.0 * sum({whole}) as whole from checked
-            where {day} < {scope.day(0)} group by {day}
-        ), usual as (
+            select {day} as day, 1.0 * sum({part}) as part, 1.0 * sum({whole}) as whole
+            from checked where {day} < {scope.day(0)} group by {day}
+        ), base as (
             select sum(part) as part, sum(whole) as whole, count(*) as days from daily
-            where {day} < {scope.day(CHECKED_DAYS)}
+            where day < {scope.day(CHECKED_DAYS)}
         )
-        select d.{day} from daily as d cross join usual as u
-        where d.{day} >= {scope.day(CHECKED_DAYS)} and d.whole >= {least} and u.days >= 14
+        select d.day as day, round(cast(u.part / u.whole as decimal(24, 8)), 4) as expected,
+            round(cast(d.part / d.whole as decimal(24, 8)), 4) as got
+        from daily as d cross join base as u
+        where d.day >= {scope.day(CHECKED_DAYS)} and d.whole >= {least} and u.days >= 14
             and u.whole > 0 and (d.part * u.whole < {low} * u.part * d.whole
                 or d.part * u.whole > ({high} * u.part + {slack} * u.whole) * d.whole)
         """,
+        f"each day {low:g} to {high:g} times the usual ratio",
     )
 
 
-def _one_line(query: str) -> str:
-    text = " ".join(query.split())
-    return text if text.startswith(",") else f" {text}"
+def steady_mix(
+    name: str,
+    scope: Scope,
+    column: str,
+    protects: str,
+    *,
+    day: str = "stat_date",
+    amount: str = "1",
+    moved: float = 0.25,
+    least: int = 150,
+) -> Expectation:
+    """An expectation that a day's rows spread over a column's values as in the weeks before.
+
+    A day fails where more than the share `moved` of its rows would have to change their value, and
+    as many more as chance moves. For columns of few values; days below `least` are not judged.
+    """
+    return no_rows(
+        name,
+        [column],
+        protects,
+        f"""
+        , counted as (
+            select {day} as day, coalesce(cast({column} as char(64)), '') as item,
+                1.0 * sum({amount}) as part
+            from checked where {day} < {scope.day(0)} group by 1, 2
+        ), items as (select distinct item from counted)
+        , totals as (select day, sum(part) as whole from counted group by day)
+        , base as (
+            select item, sum(part) as part from counted
+            where day < {scope.day(CHECKED_DAYS)} group by item
+        ), base_total as (
+            select sum(whole) as whole, count(*) as days from totals
+            where day < {scope.day(CHECKED_DAYS)}
+        ), spread as (
+            select t.day, t.whole, count(*) as items,
+                sum(abs(coalesce(c.part, 0) / t.whole - coalesce(b.part, 0) / u.whole)) / 2 as moved
+            from totals as t cross join items as i cross join base_total as u
+            left join counted as c on c.day = t.day and c.item = i.item
+            left join base as b on b.item = i.item
+            where t.day >= {scope.day(CHECKED_DAYS)} and u.days >= 14 and t.whole >= {least}
+                and u.whole > 0
+            group by t.day, t.whole
+        )
+        select day, {moved} as expected, round(cast(moved as decimal(12, 6)), 3) as got
+        from spread where moved > {moved} + sqrt(items / whole)
+        """,
+        f"less than {moved:.0%} of a day's rows with another {column} than usual",
+    )
+
+
+def quiet_nights(
+    name: str, scope: Scope, column: str, protects: str, *, least: int = 200, share: float = 0.5
+) -> Expectation:
+    """An expectation that people sleep: few rows between two and six, against nine to six.
+
+    Judged by day where it has `least` rows, and over all days together, for a tenant that writes
+    little; a fixed shift of the clock (eight hours is the zone) fails.
+    """
+    return no_rows(
+        name,
+        [column],
+        protects,
+        f"""
+        , marked as (
+            select cast({column} as date) as day, extract(hour from {column}) as hour_of_day
+            from checked where {column} >= {scope.instant(CHECKED_DAYS)}
+                and {column} < {scope.instant(0)}
+        ), hours as (
+            select day, count(*) as written,
+                sum(case when hour_of_day between 2 and 5 then 1.0 else 0 end) / 4 as at_night,
+                sum(case when hour_of_day between 9 and 17 then 1.0 else 0 end) / 9 as by_day
+            from marked group by day
+        ), judged as (
+            select day, written, at_night, by_day from hours
+            union all
+            select null, sum(written), sum(at_night), sum(by_day) from hours
+        )
+        select day, round(cast({share} * by_day as decimal(20, 4)), 1) as expected,
+            round(cast(at_night as decimal(20, 4)), 1) as got
+        from judged where written >= {least} and at_night > {share} * by_day
+        """,
+        f"an hour of the night with at most {share:.0%} of an hour of the day",
+    )
+
+
+def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
+    """CTEs up to `compared`: each checked day (of each `by`), its amount and its usual one."""
+    weeks = ", ".join(f"d.day - interval '{7 * w}' day" for w in range(1, BASELINE_WEEKS + 1))
+    item = by or "1"
+    return f"""
+        , days as (
+            select {scope.day(HISTORY_DAYS)} as day
+            union all
+            select cast(day + interval '1' day as date) from days where day < {scope.day(1)}
+        ), counted as (
+            select {day} as day, {item} as item, sum({amount}) as amount from checked
+            where {day} < {scope.day(0)} and {item} is not null group by 1, 2
+        ), items as (select item, min(day) as since from counted group by item)
+        , daily as (
+            select i.item, d.day, coalesce(c.amount, 0) as amount
+            from items as i join days as d on d.day >= i.since
+            left join counted as c on c.item = i.item and c.day = d.day
+            where {scope.is_usual("d.day")}
+        ), compared as (
+            select d.item, d.day, d.amount, 1.0 * (sum(w.amount) - min(w.amount) - max(w.amount))
+                / nullif(count(*) - 2, 0) as usual
+            from daily as d join daily as w on w.item = d.item and w.day in ({weeks})
+            where d.day >= {scope.day(CHECKED_DAYS)}
+            group by d.item, d.day, d.amount having count(*) >= 3
+        )"""
+
+
+def _told(by: str) -> str:
+    return f"item as {by}, " if by else ""
+
+
+def _rounded(figure: str) -> str:
+    return f"round(cast({figure} as decimal(24, 4)), 1)"
+
+
+def _squeezed(query: str) -> str:
+    return " ".join(query.split())

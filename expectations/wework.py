@@ -50,6 +50,7 @@ def tenant_usage(scope: Scope) -> Product:
     return Product(
         DATABASE,
         "wework_tenant_usage",
+        day="stat_date",
         where=f"stat_date >= {scope.day(HISTORY_DAYS)}",
         expectations=[
             fresh(
@@ -295,6 +296,7 @@ def account_daily(scope: Scope) -> Product:
     return Product(
         DATABASE,
         "wework_account_daily",
+        day="stat_date",
         where=f"stat_date >= {scope.day(HISTORY_DAYS)}",
         expectations=[
             fresh(
@@ -368,6 +370,7 @@ def account_status_daily(scope: Scope) -> Product:
     return Product(
         DATABASE,
         "wework_account_status_daily",
+        day="stat_date",
         where=f"stat_date >= {scope.day(BASELINE_WEEKS * 7)}",
         expectations=[
             fresh(
@@ -534,6 +537,7 @@ def messages(scope: Scope) -> Product:
     return Product(
         "warehouse",
         "fct_messages",
+        day="message_date",
         where=f"created_at >= {scope.instant(CHECKED_DAYS)}",
         expectations=[
             fresh(

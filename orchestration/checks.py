@@ -1,4 +1,7 @@
-"""The Great Expectations suites as asset checks: one on each relation that a suite looks at."""
+"""The quality suites as asset checks: one on each relation that a suite looks at.
+
+Those on what a write-back reads block it: figures that do not hold stay out of the applications.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,55 +9,65 @@ from typing import Any
 import dagster as dg
 
 from orchestration.errors import WarehouseError
+from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.resources import pool_of
-from orchestration.settings import Settings
+from orchestration.settings import PLATFORM, Settings
+from orchestration.validation import KINDS, SuiteResult, products_of, scope_of, validate
 
 CHECK = "expectations"
-# What each domain's suite looks at. It stands here too because the suites can only be read with
-# Great Expectations, which takes six seconds to import; a test holds both against each other.
-SUITES: Mapping[str, Sequence[tuple[str, str]]] = {
-    "wework": (
-        ("wework_platform", "wework_tenant_usage"),
-        ("wework_platform", "wework_account_daily"),
-        ("wework_platform", "wework_account_status_daily"),
-        ("wework_platform", "wework_account_health"),
-        ("wework_platform", "v_wework_account_overview"),
-        ("warehouse", "fct_messages"),
-    ),
-}
+Relation = tuple[str, str]
 
 
 def build_suite_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """One definition a domain that has a suite and is switched on."""
-    return [_checks(settings, domain) for domain in settings.domains if domain in SUITES]
+    """One definition a suite, of the domains that are switched on and of the platform."""
+    found = []
+    for domain in (*settings.domains, PLATFORM):
+        for kind in KINDS:
+            if relations := suite_relations(settings, domain, kind):
+                found.append(_checks(settings, domain, kind, relations))
+    return found
 
 
-def _checks(settings: Settings, domain: str) -> dg.AssetChecksDefinition:
+def suite_relations(settings: Settings, domain: str, kind: str) -> list[Relation]:
+    """What the suite looks at, as (database, name)."""
+    return [(p.database, p.name) for p in products_of(domain, kind, scope_of(settings))]
+
+
+def is_written_back(relation: Relation) -> bool:
+    """Whether figures go from there into the applications' own rows."""
+    return any(this.model == relation[1] for this in WRITE_BACKS.values())
+
+
+def _checks(
+    settings: Settings, domain: str, kind: str, relations: Sequence[Relation]
+) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             CHECK,
-            asset=dg.AssetKey(key),
+            asset=dg.AssetKey(relation),
+            blocking=is_written_back(relation),
             description=(
-                f"The relation's part of the quality suite expectations/{domain}.py: distribution "
-                "and plausibility. It shows counts and queries, never values."
+                f"The relation's part of the suite {kind} in expectations/{domain}.py: "
+                "distribution and plausibility. It shows counts and queries, never a row's values."
             ),
         )
-        for key in SUITES[domain]
+        for relation in relations
     ]
 
     @dg.multi_asset_check(
-        name=f"{domain}_expectations", specs=specs, can_subset=True, pool=pool_of(settings)
+        name=f"{domain}_{kind}_expectations", specs=specs, can_subset=True, pool=pool_of(settings)
     )
     def check(
         context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.AssetCheckResult]:
-        keys = sorted(context.selected_asset_check_keys, key=lambda key: key.asset_key.path)
-        verdicts = judge(settings, domain)
-        for key in keys:
-            found = verdicts[key.asset_key.path[1]]
+        keys = sorted(key.asset_key.path for key in context.selected_asset_check_keys)
+        wanted = [(path[0], path[1]) for path in keys]
+        verdicts = judge(settings, domain, kind, wanted)
+        for relation in wanted:
+            found = verdicts[relation]
             yield dg.AssetCheckResult(
                 check_name=CHECK,
-                asset_key=key.asset_key,
+                asset_key=dg.AssetKey(relation),
                 passed=not found["failed"],
                 metadata={name: _shown(value) for name, value in found.items()},
             )
@@ -62,36 +75,22 @@ def _checks(settings: Settings, domain: str) -> dg.AssetChecksDefinition:
     return check
 
 
-def judge(settings: Settings, domain: str) -> dict[str, dict[str, Any]]:
-    """The suite's result for each relation: expectations, failed, failures, all without values.
+def judge(
+    settings: Settings, domain: str, kind: str, relations: Sequence[Relation]
+) -> Mapping[Relation, Mapping[str, Any]]:
+    """What the suite says of each relation: expectations, failed, failures, without values.
 
-    A suite that cannot run yet (a relation was not built) is no success of any of its relations.
+    A suite that cannot run yet (a relation was not built) is no success of any of them.
     """
-    from orchestration.validation import run_suite
-
     try:
-        outcomes = run_suite(settings, domain).outcomes
+        [suite] = validate(settings, [domain], kinds=[kind], relations=relations).suites
     except WarehouseError as error:
         problem = {"expectations": 0, "failed": 1, "problem": error.message, "fix": error.fix}
-        return {name: problem for _, name in SUITES[domain]}
-    verdicts: dict[str, dict[str, Any]] = {}
-    for _, name in SUITES[domain]:
-        own = [outcome for outcome in outcomes if outcome.relation == name]
-        failures = [outcome for outcome in own if not outcome.success]
-        verdicts[name] = {
-            "expectations": len(own),
-            "failed": len(failures),
-            "failures": [
-                {
-                    "expectation": outcome.name,
-                    "columns": list(outcome.columns),
-                    "unexpected_rows": outcome.unexpected_rows,
-                    "protects": outcome.protects,
-                    "look": outcome.look,
-                }
-                for outcome in failures
-            ],
-        }
+        return dict.fromkeys(relations, problem)
+    verdicts = {}
+    for relation in relations:
+        own = tuple(o for o in suite.outcomes if (o.database, o.relation) == relation)
+        verdicts[relation] = SuiteResult(domain, own, kind).metadata()
     return verdicts
 
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from orchestration.errors import WarehouseError
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from expectations.base import Product, Scope
+    from expectations.base import Expectation, Product, Scope
 
 # Numbers of rows, and no value of any.
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -38,6 +38,28 @@ COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 _NAMING_ERROR = re.compile(
     r"((?:Binder|Catalog) Error: [^\n]+|\((?:1054|1146|1064), [^\n]+\))", re.MULTILINE
 )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Damage in one place, fit to be shown: no value of a single row, keys as pseudonyms."""
+
+    tenant: str | None = None
+    day: date | None = None
+    expected: str | None = None
+    got: str | None = None
+    rows: int | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """In words, for a message."""
+        where = [f"tenant {self.tenant}"] if self.tenant else []
+        where += [str(self.day)] if self.day else []
+        where += [f"{name} {key}…" for name, key in self.keys.items()]
+        what = [f"{self.rows:,} rows"] if self.rows is not None else []
+        what += [f"expected {self.expected}"] if self.expected is not None else []
+        what += [f"got {self.got}"] if self.got is not None else []
+        return ": ".join(part for part in (", ".join(where), ", ".join(what)) if part)
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,9 @@ class Outcome:
     success: bool
     unexpected_rows: int
     look: str = field(repr=False)
+    expected: str = ""
+    database: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 def run_suites(
@@ -87,14 +112,17 @@ def run_suites(
                     name=name,
                     data=asset.add_batch_definition_whole_table("checked_rows"),
                     suite=context.suites.add(
-                        gx.ExpectationSuite(name=name, expectations=list(product.expectations))
+                        gx.ExpectationSuite(
+                            name=name,
+                            expectations=[_as_great(gx, e) for e in product.expectations],
+                        )
                     ),
                 )
                 context.validation_definitions.add(definition)
                 results = definition.run(result_format=COUNTS_ONLY, run_id=run_id).results
                 found = {r.expectation_config.meta["name"]: r for r in results}
                 outcomes[suite] += tuple(
-                    _outcome(product, scope, expectation, found[expectation.meta["name"]])
+                    _outcome(product, scope, expectation, found[expectation.name])
                     for expectation in product.expectations
                 )
     if docs_directory is not None:
@@ -103,23 +131,40 @@ def run_suites(
     return outcomes
 
 
-def _outcome(product: Product, scope: Scope, expectation: Any, result: Any) -> Outcome:
-    meta = expectation.meta
+def _as_great(gx: Any, expectation: Expectation) -> Any:
+    """The expectation as Great Expectations knows it."""
+    kind, arguments = expectation.kind, expectation.arguments
+    if expectation.is_rule:  # the batch marks damaged rows with 1, in a column of this name
+        kind = "ExpectColumnValuesToBeBetween"
+        arguments = {"column": expectation.name, "max_value": 0}
+    elif expectation.query:
+        kind = "UnexpectedRowsExpectation"
+        arguments = {"unexpected_rows_query": expectation.query}
+    return getattr(gx.expectations, kind)(
+        **arguments,
+        notes=f"{expectation.protects} Expected: {expectation.expected}.",
+        meta={"name": expectation.name, "columns": list(expectation.columns)},
+    )
+
+
+def _outcome(product: Product, scope: Scope, expectation: Expectation, result: Any) -> Outcome:
     if problem := _exception(result.exception_info):
         raise WarehouseError(
-            f"The expectation {meta['name']} on {product.name} cannot be evaluated: {problem}.",
+            f"The expectation {expectation.name} on {product.name} cannot be evaluated: {problem}.",
             fix=f"build the relation anew (`dbt build -s {product.name}`); if that does not help, "
             "model and suite differ in a column's name.",
         )
     counts = result.result
     return Outcome(
-        name=meta["name"],
+        name=expectation.name,
         relation=product.name,
-        columns=tuple(meta["columns"]),
-        protects=expectation.notes,
+        columns=expectation.columns,
+        protects=expectation.protects,
         success=bool(result.success),
         unexpected_rows=int(counts.get("observed_value", counts.get("unexpected_count")) or 0),
         look=product.look(scope, expectation),
+        expected=expectation.expected,
+        database=product.database,
     )
 
 
@@ -136,7 +181,9 @@ def _exception(info: Mapping[str, Any]) -> str:
 
 def quiet_import() -> Any:
     """Great Expectations, imported on first use (five seconds), without telemetry and bars."""
-    import expectations  # noqa: F401, I001  (sets what is read while the next one is imported)
+    # Both are read while it is imported.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
     import great_expectations
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)

@@ -1,37 +1,42 @@
-"""Hold what was built against the quality suites, and say in numbers what was found.
+"""Hold sources and outputs against the quality suites, and say in numbers what was found.
 
-No value of the data leaves this module: counts of rows, names, and queries to look further.
+No row's value leaves this module: counts, sums of many rows, names, pseudonyms of keys, and queries
+to look further.
 """
 
 from __future__ import annotations
 
+import csv
 import importlib
 import importlib.util
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import date
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
+from expectations.base import Product, Scope
 from orchestration import clock, database
 from orchestration.errors import WarehouseError
-from orchestration.gx_session import Outcome, quiet_import, run_suites
-from orchestration.settings import Settings
+from orchestration.gx_session import Outcome, run_suites
+from orchestration.settings import PLATFORM, PROJECT_ROOT, Settings
 
-if TYPE_CHECKING:
-    from expectations.base import Product, Scope
+# What the applications wrote, and what was built from it.
+KINDS = ("sources", "outputs")
 
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What one domain's suite found, an outcome an expectation, in the suite's order."""
+    """What one suite found, an outcome an expectation, in the suite's order."""
 
     domain: str
     outcomes: tuple[Outcome, ...]
+    kind: str = "outputs"
 
     @property
     def success(self) -> bool:
@@ -61,6 +66,8 @@ class SuiteResult:
                     "relation": outcome.relation,
                     "columns": list(outcome.columns),
                     "unexpected_rows": outcome.unexpected_rows,
+                    "expected": outcome.expected,
+                    "found": [str(finding) for finding in outcome.findings],
                     "protects": outcome.protects,
                     "look": outcome.look,
                 }
@@ -99,8 +106,8 @@ class ValidationReport:
         for suite in self.suites:
             held = len(suite.outcomes) - len(suite.failures)
             lines.append(
-                f"{suite.domain}: {held} of {len(suite.outcomes)} expectations hold over "
-                f"{len(suite.relations)} relations ({', '.join(suite.relations)})"
+                f"{suite.domain} {suite.kind}: {held} of {len(suite.outcomes)} expectations hold "
+                f"over {len(suite.relations)} relations ({', '.join(suite.relations)})"
             )
             for outcome in suite.failures:
                 lines += _failure(outcome)
@@ -121,6 +128,8 @@ def _failure(outcome: Outcome) -> list[str]:
     where = f"{outcome.relation} ({', '.join(outcome.columns)})"
     return [
         f"  FAILED {outcome.name}: {rows} in {where}",
+        f"    expected: {outcome.expected}",
+        *(f"    found: {finding}" for finding in outcome.findings),
         *textwrap.wrap(why, 96, initial_indent="    ", subsequent_indent="      "),
         f"    look: {outcome.look}",
     ]
@@ -131,62 +140,84 @@ def validate(
     domains: Sequence[str] | None = None,
     docs_directory: Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    *,
+    kinds: Sequence[str] = KINDS,
+    relations: Collection[tuple[str, str]] | None = None,
 ) -> ValidationReport:
-    """Run the suites of `domains` (default: the settings') against the chosen engine.
+    """Run the suites of `domains` (default: the settings', and the platform's).
 
-    With `docs_directory`, static pages (index.html) are written there. Raises WarehouseError when a
-    relation was not built yet, or when a domain is switched off.
+    `relations`, as (database, name), leaves out all others. With `docs_directory`, static pages
+    (index.html) are written there. Raises WarehouseError when a relation was not built yet.
     """
     started = time.monotonic()
-    domains = tuple(settings.domains if domains is None else domains)
-    chosen = tuple(domain for domain in domains if has_suite(domain))
+    domains = (*settings.domains, PLATFORM) if domains is None else tuple(domains)
+    scope = scope_of(settings)
+    suites: dict[tuple[str, str], list[Product]] = {}
+    for domain, kind in ((d, k) for d in domains for k in kinds):
+        products = [
+            product
+            for product in products_of(domain, kind, scope)
+            if relations is None or (product.database, product.name) in relations
+        ]
+        if products:
+            suites[domain, kind] = products
     outcomes: dict[str, tuple[Outcome, ...]] = {}
-    if chosen:
-        scope = _scope(settings)
-        suites = {domain: _products(domain, scope) for domain in chosen}
+    if suites:
         _require_relations(settings, suites)
+        named = {f"{domain} {kind}": products for (domain, kind), products in suites.items()}
         moment = clock.now(settings)
-        outcomes = run_suites(settings, suites, scope, moment, docs_directory, progress)
+        outcomes = run_suites(settings, named, scope, moment, docs_directory, progress)
     return ValidationReport(
-        suites=tuple(SuiteResult(domain, found) for domain, found in outcomes.items()),
-        without_suite=tuple(domain for domain in domains if domain not in chosen),
+        suites=tuple(SuiteResult(d, outcomes[f"{d} {kind}"], kind) for d, kind in suites),
+        without_suite=tuple(domain for domain in domains if not has_suite(domain)),
         seconds=time.monotonic() - started,
         docs_directory=docs_directory,
     )
 
 
-def run_suite(settings: Settings, domain: str) -> SuiteResult:
-    """Run one domain's suite, for its asset check; WarehouseError when it has none."""
-    report = validate(settings, [domain])
+def run_suite(settings: Settings, domain: str, kind: str = "outputs") -> SuiteResult:
+    """Run one suite of a domain; WarehouseError when it has none."""
+    report = validate(settings, [domain], kinds=[kind])
     if not report.suites:
         raise WarehouseError(
-            f"The domain {domain} has no quality suite.", fix=f"write expectations/{domain}.py."
+            f"The domain {domain} has no quality suite of its {kind}.",
+            fix=f"give expectations/{domain}.py a function {kind}(scope).",
         )
     return report.suites[0]
 
 
 def has_suite(domain: str) -> bool:
-    """Whether `expectations/<domain>.py` exists; imports nothing heavy."""
+    """Whether `expectations/<domain>.py` exists."""
     return importlib.util.find_spec(f"expectations.{domain}") is not None
 
 
-def _products(domain: str, scope: Scope) -> list[Product]:
-    return importlib.import_module(f"expectations.{domain}").outputs(scope)
+def products_of(domain: str, kind: str, scope: Scope) -> list[Product]:
+    """The suite's products, in its order; none where the domain has no such suite."""
+    if not has_suite(domain):
+        return []
+    declared = getattr(importlib.import_module(f"expectations.{domain}"), kind, None)
+    return declared(scope) if declared else []
 
 
-def _scope(settings: Settings) -> Scope:
-    quiet_import()
-    from expectations.base import Scope
-
+def scope_of(settings: Settings) -> Scope:
+    """Now and here."""
     quote = database.connect_engine(settings).dialect.identifier_preparer.quote
 
     def relation(database_name: str, name: str) -> str:
         return f"{quote(database.database_name(settings, database_name))}.{quote(name)}"
 
-    return Scope(clock.today(settings), relation)
+    return Scope(clock.now(settings), relation, settings.is_mysql, _odd_days())
 
 
-def _require_relations(settings: Settings, suites: dict[str, list[Product]]) -> None:
+@lru_cache(maxsize=1)
+def _odd_days() -> frozenset[date]:
+    """Festivals, and the working days that make up for them."""
+    file = PROJECT_ROOT / "seeds" / "chinese_holidays.csv"
+    with file.open(encoding="utf-8", newline="") as rows:
+        return frozenset(date.fromisoformat(r["calendar_date"]) for r in csv.DictReader(rows))
+
+
+def _require_relations(settings: Settings, suites: dict[tuple[str, str], list[Product]]) -> None:
     if not settings.is_mysql and not settings.duckdb_path.exists():
         raise WarehouseError(
             f"There is no warehouse at {settings.duckdb_path} yet.",
@@ -197,8 +228,8 @@ def _require_relations(settings: Settings, suites: dict[str, list[Product]]) -> 
         "where table_schema in :schemas"
     ).bindparams(sa.bindparam("schemas", expanding=True))
     wanted = {
-        (database.database_name(settings, product.database), product.name): domain
-        for domain, products in suites.items()
+        (database.database_name(settings, product.database), product.name): suite
+        for suite, products in suites.items()
         for product in products
     }
     with database.connect(settings, read_only=True) as connection:
@@ -207,6 +238,6 @@ def _require_relations(settings: Settings, suites: dict[str, list[Product]]) -> 
     missing = [key for key in wanted if key not in there]
     if missing:
         names = ", ".join(".".join(key) for key in missing)
-        raise WarehouseError(
-            f"Not built yet: {names}.", fix=f"run `dbt build -s {wanted[missing[0]]}`."
-        )
+        domain, kind = wanted[missing[0]]
+        how = f"dbt build -s {domain}" if kind == "outputs" else f"warehouse deploy -d {domain}"
+        raise WarehouseError(f"Not there yet: {names}.", fix=f"run `{how}`.")

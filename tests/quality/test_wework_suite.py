@@ -205,9 +205,9 @@ def damaged(request: pytest.FixtureRequest, outputs: Settings) -> Iterator[Setti
 
 def verdict(settings: Settings, name: str) -> Outcome:
     """What one expectation of the suite says alone."""
-    scope = validation._scope(settings)
-    for product in validation._products("wework", scope):
-        chosen = [e for e in product.expectations if e.meta["name"] == name]
+    scope = validation.scope_of(settings)
+    for product in validation.products_of("wework", "outputs", scope):
+        chosen = [e for e in product.expectations if e.name == name]
         if chosen:
             alone = dataclasses.replace(product, expectations=chosen)
             return run_suites(settings, {"wework": [alone]}, scope, settings.as_of)["wework"][0]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,7 +36,7 @@ from orchestration.partitions import (
 from orchestration.resources import build_arguments, failure_of
 from orchestration.schema.doctor import REPLACED_EVENTS
 from orchestration.sensors import build_sensors
-from orchestration.settings import DATABASES, DOMAINS, PROJECT_ROOT, Settings, load_settings
+from orchestration.settings import DATABASES, PROJECT_ROOT, Settings, load_settings
 from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
 
 SNAPSHOT = Path(__file__).with_name("definitions.snapshot.txt")
@@ -143,15 +142,17 @@ class TestWhatIsThere:
         assert tests - found == set()
         assert found - tests == {checks.CHECK, freshness.CHECK}
 
-    def test_suite_checks_stand_on_what_the_suites_look_at(self, settings: Settings) -> None:
-        from expectations.base import Scope
-        from orchestration.validation import has_suite
-
-        assert set(checks.SUITES) == {domain for domain in DOMAINS if has_suite(domain)}
-        scope = Scope(date(2026, 3, 1), lambda database, name: f"{database}.{name}")
-        for domain, keys in checks.SUITES.items():
-            suite = importlib.import_module(f"expectations.{domain}")
-            assert {(one.database, one.name) for one in suite.outputs(scope)} == set(keys)
+    def test_checks_on_what_is_written_back_block(self, settings: Settings) -> None:
+        found = {
+            (spec.asset_key.path[1], spec.blocking)
+            for definition in checks.build_suite_checks(settings)
+            for spec in definition.check_specs
+        }
+        assert ("wework_account_health", True) in found
+        assert ("wework_tenant_usage", False) in found
+        assert {name for name, blocking in found if blocking} <= {
+            this.model for this in WRITE_BACKS.values()
+        }
 
     def test_assets_say_what_they_are(self, repository: dg.RepositoryDefinition) -> None:
         graph = repository.asset_graph
