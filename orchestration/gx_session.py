@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from sqlalchemy.pool import NullPool
 
 from orchestration import database
 from orchestration.errors import WarehouseError
+from orchestration.findings import SHOWN, Finding, with_findings
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,28 +39,6 @@ COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 _NAMING_ERROR = re.compile(
     r"((?:Binder|Catalog) Error: [^\n]+|\((?:1054|1146|1064), [^\n]+\))", re.MULTILINE
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Damage in one place, fit to be shown: no value of a single row, keys as pseudonyms."""
-
-    tenant: str | None = None
-    day: date | None = None
-    expected: str | None = None
-    got: str | None = None
-    rows: int | None = None
-    keys: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """In words, for a message."""
-        where = [f"tenant {self.tenant}"] if self.tenant else []
-        where += [str(self.day)] if self.day else []
-        where += [f"{name} {key}…" for name, key in self.keys.items()]
-        what = [f"{self.rows:,} rows"] if self.rows is not None else []
-        what += [f"expected {self.expected}"] if self.expected is not None else []
-        what += [f"got {self.got}"] if self.got is not None else []
-        return ": ".join(part for part in (", ".join(where), ", ".join(what)) if part)
 
 
 @dataclass(frozen=True)
@@ -100,9 +79,9 @@ def run_suites(
             connection_string="mysql+pymysql://" if settings.is_mysql else "duckdb://",
             kwargs=engine_arguments,
         )
-        outcomes = {}
+        judged: dict[str, list[tuple[Outcome, str]]] = {}
         for suite, products in suites.items():
-            outcomes[suite] = ()
+            judged[suite] = []
             run_id = gx.RunIdentifier(run_name=suite, run_time=moment)
             for product in products:
                 progress(f"checking {suite}: {product.name}")
@@ -121,14 +100,19 @@ def run_suites(
                 context.validation_definitions.add(definition)
                 results = definition.run(result_format=COUNTS_ONLY, run_id=run_id).results
                 found = {r.expectation_config.meta["name"]: r for r in results}
-                outcomes[suite] += tuple(
-                    _outcome(product, scope, expectation, found[expectation.name])
+                judged[suite] += [
+                    (
+                        _outcome(product, scope, expectation, found[expectation.name]),
+                        product.sample(scope, expectation, SHOWN),
+                    )
                     for expectation in product.expectations
-                )
+                ]
     if docs_directory is not None:
         progress(f"writing the suites' pages to {docs_directory}")
         _write_pages(context, docs_directory)
-    return outcomes
+    return {
+        suite: tuple(with_findings(settings, scope, outcomes)) for suite, outcomes in judged.items()
+    }
 
 
 def _as_great(gx: Any, expectation: Expectation) -> Any:
