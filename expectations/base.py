@@ -19,7 +19,8 @@ from typing import Any
 # Closed days that a daily check judges, and the weeks before them that they are held against.
 CHECKED_DAYS = 7
 BASELINE_WEEKS = 4
-HISTORY_DAYS = CHECKED_DAYS + 7 * BASELINE_WEEKS
+# One week more tells growth from a day that was loaded twice.
+HISTORY_DAYS = CHECKED_DAYS + 7 + 7 * BASELINE_WEEKS
 # Every incremental build rebuilds these closed days (dbt_project.yml, lookback_days): only they are
 # as new in one relation as in another.
 REBUILT_DAYS = 3
@@ -56,6 +57,10 @@ class Scope:
     def instant(self, days_ago: int) -> str:
         """Midnight at the beginning of that day, as a SQL literal."""
         return f"timestamp '{self.today - timedelta(days=days_ago)} 00:00:00'"
+
+    def since(self, column: str, days: int = HISTORY_DAYS) -> str:
+        """SQL for a product's `where`: instants from so many days ago on, into the future."""
+        return f"{column} >= {self.instant(days)}"
 
     def soon(self) -> str:
         """The moment after which nothing can have happened yet, as a SQL literal."""
@@ -263,6 +268,29 @@ def fresh(name: str, scope: Scope, column: str, protects: str) -> Expectation:
     )
 
 
+def same_tenant(
+    name: str,
+    scope: Scope,
+    column: str,
+    parent: tuple[str, str],
+    protects: str,
+    *,
+    key: str = "id",
+) -> Expectation:
+    """An expectation that a row and the row of `parent` that its column names have one tenant."""
+    return no_rows(
+        name,
+        ["tenant_id", column],
+        protects,
+        f"""
+        select c.tenant_id, c.id as row_id
+        from checked as c join {scope.relation(*parent)} as p on p.{key} = c.{column}
+        where p.tenant_id <> c.tenant_id
+        """,
+        f"the tenant of its {column}",
+    )
+
+
 def steady_volume(
     name: str,
     scope: Scope,
@@ -279,13 +307,13 @@ def steady_volume(
 
     Held against the mean of those weeks without their least and greatest one, so that neither a
     quiet Sunday nor one odd week in the past is an alarm. A day may lie `low` to `high` times that
-    mean, and three standard deviations of a count beyond, as small numbers scatter more. `high` is
-    well below 2: a day loaded twice must show. Days that usually have fewer than `least` are not
-    judged, nor are festivals, nor days with fewer than three weeks behind them; a day without any
-    row counts as 0.
+    mean, and three standard deviations of a count beyond, as small numbers scatter more; where the
+    seven days before it were above their mean too, by so much more. `high` is well below 2: a day
+    loaded twice must show. Days that usually have fewer than `least` are not judged, nor are
+    festivals, nor days with fewer than three weeks behind them; a day without any row counts as 0.
 
     `amount` and `day` are SQL over a row ("1" counts rows); `by` (say "tenant_id") judges each of
-    its values alone.
+    its values alone. The product's `where` must reach back HISTORY_DAYS.
     """
     return no_rows(
         name,
@@ -293,10 +321,11 @@ def steady_volume(
         protects,
         f"""
         {_weekly(scope, amount, day, by)}
-        select {_told(by)}day, {_rounded("usual")} as expected, {_rounded("amount")} as got
-        from compared
+        select {_told(by)}day, {_rounded("case when amount < usual then usual else grown end")}
+            as expected, {_rounded("amount")} as got
+        from judged
         where usual >= {least} and (amount < {low} * usual - 3 * sqrt(usual)
-            or amount > {high} * usual + 3 * sqrt(usual))
+            or amount > {high} * grown + 3 * sqrt(grown))
         """,
         f"each day {low:g} to {high:g} times its weekday's usual",
     )
@@ -309,11 +338,11 @@ def complete(
     *,
     day: str = "stat_date",
     by: str = "tenant_id",
-    least: int = 20,
+    least: int = 10,
 ) -> Expectation:
-    """An expectation that each tenant has rows on each closed day on which it usually has some.
+    """An expectation that each tenant has rows on each closed day on which it always has some.
 
-    Usually: at least `least` on that weekday in the weeks before.
+    Always: at least `least` on that weekday in every one of the weeks before.
     """
     return no_rows(
         name,
@@ -322,7 +351,7 @@ def complete(
         f"""
         {_weekly(scope, "1", day, by)}
         select {_told(by)}day, {_rounded("usual")} as expected, 0 as got
-        from compared where usual >= {least} and amount = 0
+        from judged where lowest >= {least} and amount = 0
         """,
         f"rows of every {by} on every day",
     )
@@ -420,6 +449,40 @@ def steady_mix(
     )
 
 
+def no_copies(
+    name: str,
+    scope: Scope,
+    columns: Sequence[str],
+    protects: str,
+    *,
+    day: str = "stat_date",
+    share: float = 0.01,
+    least: int = 5,
+) -> Expectation:
+    """An expectation that rows of the checked days are not there twice under another key.
+
+    Rows are copies that agree in all `columns`. Up to the share of a day's rows may be, and fewer
+    than `least`, as people do the same thing twice.
+    """
+    listed = ", ".join(columns)
+    return no_rows(
+        name,
+        columns,
+        protects,
+        f"""
+        , alike as (
+            select {day} as day, count(*) as copies from checked
+            where {day} >= {scope.day(CHECKED_DAYS)} group by {day}, {listed}
+        ), daily as (
+            select day, sum(copies) as written, sum(copies - 1) as extra from alike group by day
+        )
+        select day, round({share} * written, 0) as expected, extra as got from daily
+        where extra >= {least} and extra > {share} * written
+        """,
+        f"at most {share:.0%} of a day's rows alike in {listed}",
+    )
+
+
 def quiet_nights(
     name: str, scope: Scope, column: str, protects: str, *, least: int = 200, share: float = 0.5
 ) -> Expectation:
@@ -456,7 +519,10 @@ def quiet_nights(
 
 
 def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
-    """CTEs up to `compared`: each checked day (of each `by`), its amount and its usual one."""
+    """CTEs up to `judged`: each checked day (of each `by`), its amount and its usual one.
+
+    `grown` is the usual one, raised by what the days before the day had beyond theirs.
+    """
     weeks = ", ".join(f"d.day - interval '{7 * w}' day" for w in range(1, BASELINE_WEEKS + 1))
     item = by or "1"
     return f"""
@@ -474,11 +540,20 @@ def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
             left join counted as c on c.item = i.item and c.day = d.day
             where {scope.is_usual("d.day")}
         ), compared as (
-            select d.item, d.day, d.amount, 1.0 * (sum(w.amount) - min(w.amount) - max(w.amount))
-                / nullif(count(*) - 2, 0) as usual
+            select d.item, d.day, d.amount, min(w.amount) as lowest,
+                1.0 * (sum(w.amount) - min(w.amount) - max(w.amount))
+                    / nullif(count(*) - 2, 0) as usual
             from daily as d join daily as w on w.item = d.item and w.day in ({weeks})
-            where d.day >= {scope.day(CHECKED_DAYS)}
+            where d.day >= {scope.day(CHECKED_DAYS + 7)}
             group by d.item, d.day, d.amount having count(*) >= 3
+        ), judged as (
+            select c.item, c.day, c.amount, c.lowest, c.usual,
+                c.usual * greatest(1, least(2, coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1)))
+                    as grown
+            from compared as c left join compared as b on b.item = c.item
+                and b.day < c.day and b.day >= c.day - interval '7' day
+            where c.day >= {scope.day(CHECKED_DAYS)}
+            group by c.item, c.day, c.amount, c.lowest, c.usual
         )"""
 
 
