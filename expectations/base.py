@@ -548,8 +548,8 @@ def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
             group by d.item, d.day, d.amount having count(*) >= 3
         ), judged as (
             select c.item, c.day, c.amount, c.lowest, c.usual,
-                c.usual * greatest(1, least(2, coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1)))
-                    as grown
+                c.usual * greatest(1, least(2,
+                    coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1))) as grown
             from compared as c left join compared as b on b.item = c.item
                 and b.day < c.day and b.day >= c.day - interval '7' day
             where c.day >= {scope.day(CHECKED_DAYS)}
