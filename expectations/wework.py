@@ -1,4 +1,4 @@
-"""WeCom's outputs: statistics tables, the account overview and the message fact.
+"""WeCom: accounts, their states, messages, callbacks and contacts, and what is built from them.
 
 Days are business days. Rates are percentages 0-100, response times seconds unless a name says ms.
 """
@@ -13,14 +13,26 @@ from expectations.base import (
     Product,
     Scope,
     at_most,
+    complete,
     fresh,
+    in_order,
+    no_copies,
     no_rows,
+    not_ahead,
+    not_negative,
+    quiet_nights,
+    readable,
+    rule,
+    same_tenant,
+    steady_mix,
     steady_ratio,
     steady_volume,
     within,
 )
 
 DATABASE = "wework_platform"
+ACCOUNTS = (DATABASE, "wework_accounts")
+WRITTEN_DAY = "cast(created_at as date)"
 # WeCom answers a send within a second or fails it within a minute; a day's mean beyond two minutes
 # is a wrong unit (milliseconds taken for seconds), not a slow network.
 SLOWEST_MEAN_SECONDS = 120
@@ -30,8 +42,23 @@ DAY_SECONDS = 86_400
 ROUNDING = 0.011
 
 
+def sources(scope: Scope) -> list[Product]:
+    """What the applications wrote, in a fixed order."""
+    return [
+        accounts(scope),
+        status_history(scope),
+        message_records(scope),
+        callback_logs(scope),
+        account_alerts(scope),
+        contacts(scope),
+        groups(scope),
+        group_members(scope),
+        conversations(scope),
+    ]
+
+
 def outputs(scope: Scope) -> list[Product]:
-    """The products of the wework domain with what is expected of them, in a fixed order."""
+    """What was built from it, in a fixed order."""
     return [
         tenant_usage(scope),
         account_daily(scope),
@@ -40,6 +67,476 @@ def outputs(scope: Scope) -> list[Product]:
         account_overview(scope),
         messages(scope),
     ]
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+def accounts(scope: Scope) -> Product:
+    """One row per account."""
+    return Product(
+        DATABASE,
+        "wework_accounts",
+        expectations=[
+            not_ahead(
+                "accounts_are_not_of_tomorrow",
+                scope,
+                [
+                    "created_at",
+                    "last_login_time",
+                    "last_heartbeat_time",
+                    "last_error_at",
+                    "last_recovery_at",
+                ],
+                "A connector whose clock runs ahead: its silence would never be noticed.",
+            ),
+            rule(
+                "accounts_count_what_they_sent",
+                ["total_messages", "successful_messages", "failed_messages"],
+                "successful_messages + failed_messages > total_messages or failed_messages < 0 "
+                "or successful_messages < 0",
+                "Counters of another account in the write-back, or one that wrapped round.",
+            ),
+            not_negative(
+                "accounts_count_upwards",
+                ["offline_count", "error_count", "recovery_count", "retry_count"],
+                "A counter that wrapped round.",
+            ),
+            rule(
+                "accounts_keep_limits_that_fit",
+                ["hourly_message_limit", "daily_message_limit", "message_interval_ms"],
+                "hourly_message_limit > daily_message_limit or message_interval_ms < 0 "
+                "or message_interval_ms > 3600000",
+                "Swapped limits, or seconds for milliseconds: WeCom would block the account.",
+            ),
+            rule(
+                "accounts_monitor_in_seconds",
+                ["monitor_interval"],
+                "monitor_interval < 1 or monitor_interval > 86400",
+                "Milliseconds for seconds: an account looked at once in a month.",
+            ),
+            readable(
+                "accounts_have_readable_names",
+                scope,
+                ["account_name", "wework_user_name", "wework_corp_name"],
+                "Names in a broken encoding in every list of accounts.",
+            ),
+            no_rows(
+                "accounts_are_not_all_silent",
+                ["status", "last_heartbeat_time"],
+                "Heartbeats that no longer arrive from any account: a dead receiver, not a hundred "
+                "dead accounts.",
+                f"""
+                , counted as (
+                    select count(*) as accounts, max(last_heartbeat_time) as newest from checked
+                    where status = 'ONLINE'
+                )
+                select accounts as got from counted
+                where accounts >= 5 and newest < {scope.instant(1)}
+                """,
+                "a heartbeat of some account since yesterday",
+            ),
+        ],
+    )
+
+
+def status_history(scope: Scope) -> Product:
+    """One row per change of an account's state; read are the last weeks."""
+    return Product(
+        DATABASE,
+        "wework_account_status_history",
+        where=scope.since("created_at"),
+        day=WRITTEN_DAY,
+        expectations=[
+            not_ahead(
+                "status_changes_are_not_of_tomorrow",
+                scope,
+                ["created_at"],
+                "A clock that runs ahead: the account would be in its old state until then.",
+            ),
+            rule(
+                "status_durations_are_plausible",
+                ["duration_seconds", "expected_duration_seconds"],
+                "duration_seconds < 0 or duration_seconds > 315360000 "
+                "or expected_duration_seconds < 0",
+                "Milliseconds for seconds: beyond ten years in one state.",
+                "0 seconds to ten years",
+            ),
+            not_negative(
+                "status_changes_lose_no_less_than_nothing",
+                ["affected_conversations", "lost_messages"],
+                "A counter that wrapped round.",
+            ),
+            same_tenant(
+                "status_changes_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "One tenant's downtime in another one's uptime.",
+            ),
+        ],
+    )
+
+
+def message_records(scope: Scope) -> Product:
+    """One row per message; read are the last weeks."""
+    return Product(
+        DATABASE,
+        "wework_message_records",
+        where=scope.since("created_at"),
+        day=WRITTEN_DAY,
+        expectations=[
+            steady_volume(
+                "records_are_steady",
+                scope,
+                "1",
+                "A lost, doubled or partial day of messages.",
+                day=WRITTEN_DAY,
+            ),
+            steady_volume(
+                "received_records_are_steady",
+                scope,
+                "case when direction = 'receive' then 1 else 0 end",
+                "A receiver that stopped while sending goes on.",
+                day=WRITTEN_DAY,
+            ),
+            complete(
+                "records_have_every_busy_tenant",
+                scope,
+                "A tenant whose messages stopped arriving, which the sum of all tenants hides.",
+                day=WRITTEN_DAY,
+            ),
+            complete(
+                "records_have_every_busy_account",
+                scope,
+                "An account whose connector stopped, which the sum of its tenant hides.",
+                day=WRITTEN_DAY,
+                by="account_id",
+            ),
+            no_copies(
+                "records_are_stored_once",
+                scope,
+                ["account_id", "message_id", "direction", "created_at"],
+                "A batch that was loaded twice under new identifiers: counts would double.",
+                day=WRITTEN_DAY,
+            ),
+            fresh(
+                "records_are_fresh",
+                scope,
+                WRITTEN_DAY,
+                "A connector that stopped: the tenants' customers would wait for an answer.",
+            ),
+            not_ahead(
+                "records_are_not_of_tomorrow",
+                scope,
+                ["created_at", "sent_at", "delivered_at", "read_at", "recalled_at"],
+                "A clock that runs ahead or a zone added twice.",
+            ),
+            quiet_nights(
+                "records_sleep_at_night",
+                scope,
+                "created_at",
+                "Times shifted by a time zone: people do not write between two and six.",
+            ),
+            steady_mix(
+                "records_have_usual_types",
+                scope,
+                "message_type",
+                "Types mapped to another one by a new version of the connector.",
+                day=WRITTEN_DAY,
+            ),
+            steady_mix(
+                "records_have_usual_directions",
+                scope,
+                "direction",
+                "Swapped directions: what customers write would count as sent.",
+                day=WRITTEN_DAY,
+            ),
+            steady_mix(
+                "records_end_as_usual",
+                scope,
+                "send_status",
+                "A send status mapped wrongly, or receipts that no longer arrive.",
+                day=WRITTEN_DAY,
+                moved=0.3,
+            ),
+            within(
+                "records_are_answered_in_milliseconds",
+                "response_time_ms",
+                0,
+                SLOWEST_MESSAGE_MS,
+                "Microseconds or a time stamp in the place of milliseconds.",
+            ),
+            steady_ratio(
+                "record_times_are_usual",
+                scope,
+                "response_time_ms",
+                "case when response_time_ms is not null then 1 else 0 end",
+                "A unit that changed on one day, or a connector ten times slower.",
+                day=WRITTEN_DAY,
+                low=0.1,
+                high=10,
+            ),
+            not_negative(
+                "records_are_retried_no_less_than_never",
+                ["retry_count", "processing_time_ms"],
+                "A counter that wrapped round.",
+            ),
+            readable(
+                "records_have_readable_names",
+                scope,
+                ["from_name", "to_name"],
+                "Names cut within a character or decoded by the wrong table.",
+            ),
+            same_tenant(
+                "records_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "One tenant's messages shown to, and billed to, another.",
+            ),
+        ],
+    )
+
+
+def callback_logs(scope: Scope) -> Product:
+    """One row per callback; read are the last weeks."""
+    return Product(
+        DATABASE,
+        "wework_callback_logs",
+        where=scope.since("created_at"),
+        day=WRITTEN_DAY,
+        expectations=[
+            steady_volume(
+                "callbacks_are_steady",
+                scope,
+                "1",
+                "A receiver that stopped, or gets everything twice.",
+                day=WRITTEN_DAY,
+                least=50,
+            ),
+            fresh(
+                "callbacks_are_fresh",
+                scope,
+                WRITTEN_DAY,
+                "A receiver that stopped: states and messages would stand still.",
+            ),
+            not_ahead(
+                "callbacks_are_not_of_tomorrow",
+                scope,
+                ["created_at"],
+                "A receiver whose clock runs ahead.",
+            ),
+            within(
+                "callbacks_are_answered_in_seconds",
+                "response_time",
+                0,
+                SLOWEST_MEAN_SECONDS,
+                "Milliseconds for seconds; WeCom itself waits for five.",
+            ),
+            steady_ratio(
+                "callback_failures_are_usual",
+                scope,
+                "case when processing_status = 'failed' then 1 else 0 end",
+                "1",
+                "A receiver that refuses everything, which the sender gives up on after a day.",
+                day=WRITTEN_DAY,
+                slack=0.3,
+                least=30,
+            ),
+            steady_mix(
+                "callbacks_have_usual_types",
+                scope,
+                "callback_type",
+                "Callbacks that are no longer subscribed to, or mapped to another type.",
+                day=WRITTEN_DAY,
+                moved=0.35,
+                least=40,
+            ),
+            same_tenant(
+                "callbacks_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "One tenant's events handled for another.",
+            ),
+        ],
+    )
+
+
+def account_alerts(scope: Scope) -> Product:
+    """One row per alert of an account; read are the last weeks."""
+    return Product(
+        DATABASE,
+        "wework_account_alerts",
+        where=scope.since("created_at"),
+        day=WRITTEN_DAY,
+        expectations=[
+            not_ahead(
+                "account_alerts_are_not_of_tomorrow",
+                scope,
+                ["created_at", "last_occurred_at", "acknowledged_at", "resolved_at"],
+                "A clock that runs ahead: such an alert is never late.",
+            ),
+            rule(
+                "account_alerts_occur_plausibly_often",
+                ["occurrence_count"],
+                "occurrence_count < 1 or occurrence_count > 10000000",
+                "A counter that wrapped round.",
+            ),
+            same_tenant(
+                "account_alerts_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "An alert that calls the wrong tenant's staff.",
+            ),
+        ],
+    )
+
+
+def contacts(scope: Scope) -> Product:
+    """One row per contact of an account."""
+    return Product(
+        DATABASE,
+        "wework_contacts",
+        expectations=[
+            not_ahead(
+                "contacts_are_not_of_tomorrow",
+                scope,
+                ["created_at", "last_message_at", "last_contact_at", "last_sync_at"],
+                "A clock that runs ahead or a zone added twice.",
+            ),
+            not_negative(
+                "contacts_count_upwards",
+                ["message_count"],
+                "A counter that wrapped round.",
+            ),
+            readable(
+                "contacts_have_readable_names",
+                scope,
+                ["contact_name", "alias", "corp_name"],
+                "Customers would be addressed by a name in a broken encoding.",
+            ),
+            rule(
+                "contacts_have_a_phone_number",
+                ["phone"],
+                f"not {scope.matches('phone', '^[+]?[0-9][0-9 -]{5,18}$')}",
+                "Addresses or names in the place of phone numbers: swapped columns.",
+                "a phone number",
+            ),
+            same_tenant(
+                "contacts_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "One tenant's customers in another one's address book.",
+            ),
+        ],
+    )
+
+
+def groups(scope: Scope) -> Product:
+    """One row per group chat."""
+    return Product(
+        DATABASE,
+        "wework_groups",
+        expectations=[
+            at_most(
+                "groups_hold_at_most_their_maximum",
+                "member_count",
+                "max_member_count",
+                "Swapped columns, or members counted once for each account.",
+            ),
+            not_ahead(
+                "groups_are_not_of_tomorrow",
+                scope,
+                ["created_at", "last_message_at", "last_active_at"],
+                "A clock that runs ahead or a zone added twice.",
+            ),
+            readable(
+                "groups_have_readable_names",
+                scope,
+                ["group_name"],
+                "Names in a broken encoding in every list.",
+            ),
+            same_tenant(
+                "groups_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "One tenant's group shown to another.",
+            ),
+        ],
+    )
+
+
+def group_members(scope: Scope) -> Product:
+    """One row per member of a group, past ones included."""
+    return Product(
+        DATABASE,
+        "wework_group_members",
+        where=scope.since("joined_at"),
+        day="cast(joined_at as date)",
+        expectations=[
+            in_order(
+                "members_join_before_they_leave",
+                ["joined_at", "left_at"],
+                "Swapped times: a group would have fewer than no members.",
+            ),
+            not_ahead(
+                "members_are_not_of_tomorrow",
+                scope,
+                ["joined_at", "left_at", "last_active_at"],
+                "A clock that runs ahead or a zone added twice.",
+            ),
+            same_tenant(
+                "members_stay_with_their_groups_tenant",
+                scope,
+                "group_id",
+                (DATABASE, "wework_groups"),
+                "One tenant's customers listed for another.",
+            ),
+        ],
+    )
+
+
+def conversations(scope: Scope) -> Product:
+    """One row per conversation of an account."""
+    return Product(
+        DATABASE,
+        "wework_conversations",
+        expectations=[
+            rule(
+                "talks_count_both_directions",
+                ["total_messages", "sent_messages", "received_messages", "unread_count"],
+                "sent_messages + received_messages > total_messages or sent_messages < 0 "
+                "or received_messages < 0 or unread_count < 0",
+                "Counters of another conversation, or one that wrapped round.",
+            ),
+            in_order(
+                "talks_begin_before_they_end",
+                ["first_message_at", "last_message_at"],
+                "Swapped times, or a shifted zone in one of two columns.",
+            ),
+            not_ahead(
+                "talks_are_not_of_tomorrow",
+                scope,
+                ["created_at", "last_message_at", "last_read_at"],
+                "A clock that runs ahead or a zone added twice.",
+            ),
+            same_tenant(
+                "talks_stay_with_their_accounts_tenant",
+                scope,
+                "account_id",
+                ACCOUNTS,
+                "One tenant's talks shown to another.",
+            ),
+        ],
+    )
+
+
+# --- outputs -------------------------------------------------------------------------------------
 
 
 def tenant_usage(scope: Scope) -> Product:
