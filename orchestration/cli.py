@@ -19,7 +19,7 @@ from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
 from orchestration.options import AsOf, Domains, Target, progress, say
-from orchestration.reports.commands import health_report
+from orchestration.reports.commands import health_report, report
 from orchestration.rules.commands import app as rule_app
 from orchestration.settings import DOMAINS, Settings, load_settings
 
@@ -39,6 +39,7 @@ app.add_typer(order_app, name="order", no_args_is_help=True)
 app.add_typer(capacity_app, name="capacity", no_args_is_help=True)
 app.add_typer(quota_app, name="quota", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
+app.command()(report)
 app.command("health-report")(health_report)
 
 # What a shell expects of a command that Ctrl-C ended.

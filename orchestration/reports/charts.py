@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -24,6 +24,8 @@ COLOURS = {
     "#020202": "var(--chart-grid)",
     "#030303": "var(--series-1)",
     "#040404": "var(--series-2)",
+    "#050505": "var(--series-3)",
+    "#060606": "var(--series-4)",
 }
 _INK, _GRID, *SERIES = COLOURS
 # No dates, no names of tools, no addresses.
@@ -66,6 +68,52 @@ def trend(signs: Sequence[Figures], start: date, end: date, label: str) -> Marku
         pattern = "%m-%d" if (end - start).days <= 366 else "%Y-%m"
         axes.xaxis.set_major_formatter(DateFormatter(pattern))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        written = io.StringIO()
+        figure.savefig(written, format="svg", transparent=True, metadata=_SILENT)
+    return _inline(written.getvalue(), label)
+
+
+def lines(name: str, days: Sequence[date], figures: Sequence[Sequence[Any]], label: str) -> Markup:
+    """One line a series over consecutive days, from zero; gaps where a figure is None."""
+
+    def draw(axes: Any) -> None:
+        for values, colour in zip(figures, SERIES, strict=False):
+            known = [float("nan") if value is None else float(value) for value in values]
+            axes.plot(days, known, color=colour, linewidth=1.4)
+        axes.set_ylim(bottom=0)
+
+    return _over_days(name, days, draw, label)
+
+
+def areas(name: str, days: Sequence[date], figures: Sequence[Sequence[Any]], label: str) -> Markup:
+    """Series on top of each other over consecutive days."""
+
+    def draw(axes: Any) -> None:
+        known = [[float(value or 0) for value in values] for values in figures]
+        axes.stackplot(days, known, colors=SERIES[: len(figures)], alpha=0.75, linewidth=0)
+
+    return _over_days(name, days, draw, label)
+
+
+def _over_days(name: str, days: Sequence[date], draw: Callable[[Any], None], label: str) -> Markup:
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.dates import AutoDateLocator, DateFormatter
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=INCHES, layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        draw(axes)
+        axes.set_xlim(days[0], days[-1])
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))
+        axes.xaxis.set_major_formatter(DateFormatter("%m-%d"))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         written = io.StringIO()
         figure.savefig(written, format="svg", transparent=True, metadata=_SILENT)
     return _inline(written.getvalue(), label)

@@ -1,9 +1,7 @@
-"""`warehouse health-report`: one patient over some days, on the screen, as JSON or as a page."""
+"""`warehouse report` and `warehouse health-report`: on the screen, as JSON or as pages."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -40,16 +38,13 @@ def health_report(
 ) -> None:
     """Report on one patient over some days: signs, alerts, checkups, records; masked by default."""
     from orchestration.reports.health import health_report as run
-    from orchestration.reports.page import render
+    from orchestration.reports.page import render, write_private
     from orchestration.reports.words import LANGUAGES
 
     one_of("language", language, LANGUAGES)
-    if out and not out.absolute().parent.is_dir():
-        raise WarehouseError(
-            f"There is no folder {out.absolute().parent} to write {out.name} to.",
-            fix=f"mkdir -p {out.absolute().parent}",
-        )
-    report = run(
+    if out:
+        _require_folder(out)
+    found = run(
         load_settings(target=target, as_of=as_of),
         patient,
         _day("--start", start),
@@ -59,9 +54,67 @@ def health_report(
         operator=operator,
     )
     if out:
-        write_private(out, render(report, language))
+        write_private(out, render(found, language))
         progress(f"wrote {out}")
-    say(report.to_json() if as_json else report.summary())
+    say(found.to_json() if as_json else found.summary())
+
+
+def report(
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--domain", "-d", help="executive (the default) or a domain; repeat for more."
+        ),
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="One tenant's id or code; default all.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write a page (.html) here; a folder gets all pages, linked."),
+    ] = None,
+    language: Annotated[str, typer.Option("--lang", help="The pages' language: zh or en.")] = "zh",
+    target: Target = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what goes on: figures, trends and charts of the platform or of a domain, from the marts.
+
+    A page is one file without scripts: it opens offline, follows light and dark, and prints.
+    """
+    from orchestration.reports.overview import EXECUTIVE, PAGES, overviews
+    from orchestration.reports.overview_page import render, write_pages
+    from orchestration.reports.page import write_private
+    from orchestration.reports.words import LANGUAGES
+
+    one_of("language", language, LANGUAGES)
+    settings = load_settings(target=target, as_of=as_of)
+    for name in domain or ():
+        one_of("domain", name, tuple(PAGES))
+    if out and out.suffix != ".html":
+        for file in write_pages(settings, out, language, tenant, domain):
+            say(f"wrote {file}")
+        return
+    pages = overviews(settings, domain or [EXECUTIVE], tenant)
+    if out:
+        if len(pages) > 1:
+            raise WarehouseError(
+                f"{out} can hold one page, and {len(pages)} were asked for.",
+                fix="name a folder: --out reports",
+            )
+        _require_folder(out)
+        write_private(out, render(pages[0], language))
+        progress(f"wrote {out}")
+    for page in pages:
+        say(page.to_json() if as_json else page.summary())
+
+
+def _require_folder(out: Path) -> None:
+    if not out.absolute().parent.is_dir():
+        raise WarehouseError(
+            f"There is no folder {out.absolute().parent} to write {out.name} to.",
+            fix=f"mkdir -p {out.absolute().parent}",
+        )
 
 
 def _day(option: str, text: str | None) -> date | None:
@@ -71,15 +124,3 @@ def _day(option: str, text: str | None) -> date | None:
         raise WarehouseError(
             f"{option} {text!r} is not a day.", fix="write it as 2026-06-30."
         ) from None
-
-
-def write_private(file: Path, text: str) -> None:
-    """The whole file or none, readable by its owner only."""
-    handle, name = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

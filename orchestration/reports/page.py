@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ class Chart:
 def render(report: HealthReport, language: str) -> str:
     """The page in one of LANGUAGES."""
     words = Words(language)
-    return _template().render(
+    return template(TEMPLATE).render(
         report=report,
         say=words,
         label=words.label,
@@ -60,8 +62,9 @@ def render(report: HealthReport, language: str) -> str:
     )
 
 
-@lru_cache(maxsize=1)
-def _template() -> Any:
+@cache
+def template(name: str) -> Any:
+    """A template of this folder, which escapes what it is given."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -70,7 +73,7 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M}"
-    return environment.get_template(TEMPLATE)
+    return environment.get_template(name)
 
 
 def _facts(report: HealthReport, words: Words) -> list[tuple[str, str]]:
@@ -113,3 +116,15 @@ def _sources(signs: Sequence[Figures]) -> list[str]:
     """Where the ranges come from that the page shows, in the order of the signs."""
     used = dict.fromkeys(sign.reference.source for sign in signs if sign.reference)
     return [SOURCES[source] for source in used]
+
+
+def write_private(file: Path, text: str) -> None:
+    """The whole file or none, readable by its owner only."""
+    handle, name = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

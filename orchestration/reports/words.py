@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestration.reports.measures import MEASURES
+from orchestration.reports.overview_words import OVERVIEW_WORDS
 from orchestration.settings import PROJECT_ROOT
 
 LABELS_FILE = PROJECT_ROOT / "seeds" / "code_labels.csv"
@@ -136,6 +137,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+WORDS = {**OVERVIEW_WORDS, **WORDS}
+
+
 @lru_cache(maxsize=1)
 def _labels() -> Mapping[tuple[str, str, str], tuple[str, str]]:
     with LABELS_FILE.open(encoding="utf-8", newline="") as file:
@@ -172,6 +176,10 @@ class Words:
         return (
             f"{name} ({situation.lower()})" if self.language == "en" else f"{name}（{situation}）"
         )
+
+    def has(self, key: str) -> bool:
+        """Whether there is a word of that key."""
+        return key in WORDS
 
     def _pick(self, pair: tuple[str, str]) -> str:
         return pair[0] if self.language == "en" else pair[1]
