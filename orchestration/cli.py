@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.errors import WarehouseError
+from orchestration.governance.commands import lineage
 from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
@@ -41,6 +42,7 @@ app.add_typer(quota_app, name="quota", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
 app.command()(report)
 app.command("health-report")(health_report)
+app.command()(lineage)
 
 # What a shell expects of a command that Ctrl-C ended.
 INTERRUPTED = 130

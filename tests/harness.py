@@ -292,19 +292,28 @@ class DbtCompiler:
 
     def compile(self, models: Sequence[str], variables: Mapping[str, Any]) -> Compiled:
         """Compile these models; AssertionError where dbt cannot even parse the project."""
+        results = self._compile(models, variables)
+        good = {r.node.name: r.node.compiled_code for r in results if r.status == "success"}
+        bad = {r.node.name: r.message for r in results if r.status != "success"}
+        return Compiled(self._manifest, good, bad)
+
+    def nodes(self, *kinds: str) -> list[Any]:
+        """All nodes of these kinds, compiled."""
+        select = [f"resource_type:{kind}" for kind in kinds]
+        return [result.node for result in self._compile(select, {})]
+
+    def _compile(self, select: Sequence[str], variables: Mapping[str, Any]) -> list[Any]:
         from dbt.cli.main import dbtRunner  # 3 s that only these tests pay
 
         # With a manifest at hand dbt honours the vars of the call and need not parse again.
         if self._manifest is None:
             self._manifest = self._invoke(dbtRunner(), ["parse", *self._common])
-        results = self._invoke(
+        return self._invoke(
             dbtRunner(manifest=self._manifest),
             ["compile", *self._common, "--no-introspect", "--no-populate-cache",
-             "--vars", json.dumps(variables, default=str), "--select", *models],
+             "--indirect-selection", "empty",
+             "--vars", json.dumps(variables, default=str), "--select", *select],
         ).results  # fmt: skip
-        good = {r.node.name: r.node.compiled_code for r in results if r.status == "success"}
-        bad = {r.node.name: r.message for r in results if r.status != "success"}
-        return Compiled(self._manifest, good, bad)
 
     def _invoke(self, runner: Any, arguments: list[str]) -> Any:
         file = str(self._folder / "saas_warehouse.duckdb")
