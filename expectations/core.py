@@ -187,7 +187,6 @@ def users(scope: Scope) -> Product:
 def tenant_quotas(scope: Scope) -> Product:
     """One row per tenant and time of contract: its limits."""
     pairs = [
-        ("max_online_wework_accounts", "max_wework_accounts"),
         ("max_daily_wework_messages", "max_monthly_wework_messages"),
         ("max_api_calls_per_minute", "max_api_calls_per_hour"),
         ("max_api_calls_per_hour", "max_api_calls_per_day"),
@@ -499,7 +498,8 @@ def system_metrics(scope: Scope) -> Product:
                 , daily as (
                     select metric_name, metric_type, time_window, cast(recorded_at as date) as day,
                         avg(abs(metric_value)) as size, count(*) as samples
-                    from checked where recorded_at < {scope.instant(0)} and metric_type = 'gauge'
+                    from checked
+                    where recorded_at < {scope.instant(0)} and metric_type in ('gauge', 'timer')
                     group by 1, 2, 3, 4
                 ), base as (
                     select metric_name, time_window, sum(size * samples) / sum(samples) as size,
@@ -514,6 +514,28 @@ def system_metrics(scope: Scope) -> Product:
                     and b.size > 0 and (d.size > 100 * b.size or d.size < 0.01 * b.size)
                 """,
                 "a day's mean within a hundredth and a hundredfold of the usual",
+            ),
+            rule(
+                "metrics_in_percent_are_percentages",
+                ["metric_name", "metric_value"],
+                "metric_name like '%percent' and (metric_value < 0 or metric_value > 100)",
+                "A percentage that was multiplied by 100 twice.",
+                "metrics in per cent from 0 to 100",
+            ),
+            no_rows(
+                "metrics_do_not_stand_still",
+                ["metric_name", "metric_value"],
+                "A sampler that repeats its last value: nobody would see the next incident.",
+                f"""
+                , spans as (
+                    select metric_name, cast(min(recorded_at) as date) as day, count(*) as got,
+                        min(metric_value) as lowest, max(metric_value) as highest
+                    from checked where recorded_at >= {scope.instant(3)} group by metric_name
+                )
+                select metric_name, day, got from spans
+                where got >= 6 and lowest = highest and lowest not in (0, 100)
+                """,
+                "more than one value in three days, except at the ends of a percentage",
             ),
         ],
     )
