@@ -6,7 +6,7 @@ Each function gives rows by table, parents first; `rng` chooses among what there
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from itertools import product
 
@@ -151,3 +151,171 @@ def lifecycle_rows(rng: random.Random, count: int = 1_500) -> Rows:
                  "new_stage": "prospect", "created_at": at}
             )  # fmt: skip
     return {"customers": customers, "customer_lifecycle_history": history}
+
+
+def ruled_rows(rng: random.Random, count: int = 200) -> Rows:
+    """Customers, tags and segments over their level, and who is in already, by rule or by hand."""
+    levels = ("bronze", "silver", "gold", "platinum", "diamond")
+    gold = {"field": "level", "op": "in", "value": ["gold", "platinum"]}
+    customers = [
+        {"id": f"c{n:04}", "tenant_id": rng.choice(TENANTS), "customer_code": str(n),
+         "level": rng.choice(levels), "total_orders": n % 3, "total_amount": Decimal(n)}
+        for n in range(count)
+    ]  # fmt: skip
+    plain = {"not": {"field": "tags", "op": "contains", "value": "gold"}}
+    tags = [
+        {"id": f"{tenant}-{code}", "tenant_id": tenant, "tag_name": code, "tag_code": code,
+         "category": "x", "tag_type": "auto", "rule_config": rule, "is_active": True,
+         "auto_assign": True, "auto_remove": True}
+        for tenant in TENANTS
+        for code, rule in (("gold", gold), ("plain", plain))
+    ]  # fmt: skip
+    segments = [
+        {"id": f"{tenant}-segment", "tenant_id": tenant, "segment_name": "x", "segment_code": "x",
+         "segment_type": "dynamic", "rule_config": gold, "is_active": True, "auto_refresh": True}
+        for tenant in TENANTS
+    ]  # fmt: skip
+    held = [
+        {"id": f"{one['id']}-{n}", "tenant_id": one["tenant_id"], "customer_id": one["id"],
+         "status": status, "kind": kind}
+        for n, one in enumerate(customers)
+        if (found := rng.choice((None, ("active", "rule"), ("removed", "rule"),
+                                 ("active", "manual"))))
+        for status, kind in (found,)
+    ]  # fmt: skip
+    return {
+        "customers": customers,
+        "customer_behavior_definitions": [],
+        "customer_tag_definitions": tags,
+        "customer_tags": [
+            _without_kind(row, assign_type=row["kind"], tag_id=f"{row['tenant_id']}-gold")
+            for row in held
+        ],
+        "customer_segments": segments,
+        "customer_segment_members": [
+            _without_kind(row, join_type=row["kind"], segment_id=f"{row['tenant_id']}-segment")
+            for row in held
+        ],
+    }
+
+
+def _without_kind(row: Row, **more: object) -> Row:
+    return {name: value for name, value in row.items() if name != "kind"} | more
+
+
+def health_rule_rows(rng: random.Random, count: int = 100) -> Rows:
+    """Patients with a fever or without, and alerts of the rule about some."""
+    patients = [
+        {"id": f"p{n:03}", "tenant_id": rng.choice(TENANTS), "patient_code": str(n)}
+        for n in range(count)
+    ]
+    rule = {
+        "rule_name": "fever", "rule_type": "threshold", "target_type": "all_patients",
+        "rule_conditions": {"field": "body_temperature", "op": "gt", "value": 38},
+        "is_enabled": True, "cooldown_period": 60,
+    }  # fmt: skip
+    return {
+        "health_patients": patients,
+        "health_vital_signs": [
+            {"id": f"v-{one['id']}", "tenant_id": one["tenant_id"], "patient_id": one["id"],
+             "measured_at": AS_OF - MINUTE,
+             "body_temperature": Decimal(rng.choice(("36.5", "38.5")))}
+            for one in patients
+        ],
+        "health_alert_rules": [rule | {"id": f"{t}-rule", "tenant_id": t} for t in TENANTS],
+        "health_alerts": [
+            {"id": f"a-{one['id']}", "tenant_id": one["tenant_id"], "patient_id": one["id"],
+             "trigger_source": "rule", "trigger_rule_id": f"{one['tenant_id']}-rule",
+             "status": rng.choice(("open", "resolved")), "triggered_at": AS_OF - DAY}
+            for one in patients
+            if rng.random() < 0.5
+        ],
+    }  # fmt: skip
+
+
+def monitor_rows(rng: random.Random, count: int = 100) -> Rows:
+    """Accounts by their health, and alerts of the monitor rule about some."""
+    accounts = [
+        {"id": f"w{n:03}", "tenant_id": rng.choice(TENANTS), "wework_guid": str(n),
+         "account_name": str(n), "status": "ONLINE", "health_score": rng.choice((50, 90))}
+        for n in range(count)
+    ]  # fmt: skip
+    rule = {"rule_name": "health", "rule_type": "health_score", "is_enabled": True,
+            "check_interval": 0, "threshold_config": {}}  # fmt: skip
+    others = ("wework_account_status_history", "wework_message_records", "wework_callback_logs",
+              "wework_conversations")  # fmt: skip
+    return {
+        "wework_accounts": accounts,
+        **{name: [] for name in others},
+        "wework_account_monitor_rules": [
+            rule | {"id": f"{tenant}-rule", "tenant_id": tenant} for tenant in TENANTS
+        ],
+        "wework_account_alerts": [
+            {"id": f"a-{one['id']}", "tenant_id": one["tenant_id"], "account_id": one["id"],
+             "alert_type": "health_score_low", "status": "open", "occurrence_count": 1,
+             "alert_data": {"rule_id": f"{one['tenant_id']}-rule"},
+             "first_occurred_at": AS_OF - DAY, "last_occurred_at": AS_OF - DAY}
+            for one in accounts
+            if rng.random() < 0.5
+        ],
+    }  # fmt: skip
+
+
+def order_rows(rng: random.Random, count: int = 60) -> Rows:
+    """Orders that wait for payment, with a place and a coupon each; past and coming slots."""
+    day = AS_OF.date()
+    services = [
+        {"id": f"{tenant}-service", "tenant_id": tenant, "service_code": tenant,
+         "status": "active", "available_slots": 5, "booked_slots": count,
+         "min_capacity_threshold": 0}
+        for tenant in TENANTS
+    ]  # fmt: skip
+    orders, items, payments, slots, coupons = [], [], [], [], []
+    for n in range(count):
+        tenant = rng.choice(TENANTS)
+        whose = {"id": f"{n:03}", "tenant_id": tenant}
+        orders.append(
+            whose | {"order_no": str(n), "order_status": "pending_payment", "service_date": day,
+                     "service_time_start": time(9), "coupon_codes": [str(n)],
+                     "order_time": rng.choice(around(AS_OF - 30 * MINUTE))}
+        )  # fmt: skip
+        items.append(
+            whose | {"order_id": whose["id"], "service_id": f"{tenant}-service",
+                     "time_slot_id": whose["id"], "quantity": 1}
+        )  # fmt: skip
+        if rng.random() < 0.3:
+            payments.append(
+                whose | {"order_id": whose["id"], "payment_no": str(n),
+                         "payment_status": rng.choice(("processing", "failed"))}
+            )  # fmt: skip
+        slots.append(
+            whose | {"service_id": f"{tenant}-service", "start_time": time(9, n % 60),
+                     "slot_date": rng.choice((day + DAY, day - DAY)), "end_time": time(10),
+                     "max_bookings": 2, "current_bookings": 1, "status": "available"}
+        )  # fmt: skip
+        coupons.append(
+            whose | {"coupon_code": str(n), "status": "used", "used_count": 1,
+                     "used_order_id": whose["id"]}
+        )  # fmt: skip
+    return {
+        "saas_unified_configs": [],
+        "services": services,
+        "service_variants": [],
+        "service_time_slots": slots,
+        "marketing_coupons": coupons,
+        "service_orders": orders,
+        "service_order_items": items,
+        "service_order_payments": payments,
+    }
+
+
+def low_service_rows(rng: random.Random, count: int = 60) -> Rows:
+    """Services at, under and above their threshold."""
+    return {
+        "services": [
+            {"id": f"{n:03}", "tenant_id": rng.choice(TENANTS), "service_code": str(n),
+             "status": "active", "available_slots": rng.choice((4, 5, 6)),
+             "min_capacity_threshold": 5}
+            for n in range(count)
+        ]
+    }  # fmt: skip

@@ -141,7 +141,10 @@ def evaluate(run: Run, watch: Watch[R], rows: Sequence[Mapping[str, Any]]) -> No
         run.change(rule.tenant_id, verdict.resolved, partial(resolve, run, watch))
         if watch.repeat:
             run.stamp(verdict.repeated, partial(watch.repeat, run))
-        triggered = verdict.met if watch.triggers_while_met else len(verdict.raised)
+        last = row["last_executed_at"]
+        # with those of a run that was broken off before it counted them
+        since = [a for a in alerts.values() if last is None or a.latest > last]
+        triggered = verdict.met if watch.triggers_while_met else len(verdict.raised) + len(since)
         run.stamp((triggered,), partial(_stamp, run, watch, rule.id))
         run.notes.append(f"{name}: +{len(verdict.raised):,} -{len(verdict.resolved):,}")
 

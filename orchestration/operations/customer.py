@@ -379,45 +379,42 @@ def _update_tag(run: Run, connection: sa.Connection, ids: Sequence[str]) -> int:
 
 
 def _finish_segment(run: Run, attempt: Attempt) -> None:
-    """Write the segment's figures, unless its rule failed, and its history row."""
+    """Write the segment's figures, unless its rule failed, and its history row with them."""
     of, milliseconds = attempt.of, attempt.milliseconds
     with run.read() as connection:
         size, figures = _segment_figures(run, connection, of.id)
     status = "success"
     if attempt.fault is not None:
         status = "cancelled" if attempt.broke_off else "failed"
-    else:
-        values = figures | {
-            "last_calculated_at": run.as_of,
-            "calculation_duration_ms": milliseconds,
-            "updated_at": run.as_of,
-        }
-        segments = run.table("customer_segments")
+    segments, history = run.table("customer_segments"), run.table("segment_calculation_history")
+    values = figures | {
+        "last_calculated_at": run.as_of,
+        "calculation_duration_ms": milliseconds,
+        "updated_at": run.as_of,
+    }
+    told = {
+        "id": str(uuid.uuid4()),
+        "tenant_id": of.tenant_id,
+        "segment_id": of.id,
+        "calculation_type": "full",
+        "trigger_type": run.trigger,
+        "calculation_status": status,
+        "total_customers": attempt.customers,
+        "added_customers": attempt.tally.added,
+        "removed_customers": attempt.tally.removed,
+        "final_count": size,
+        "calculation_time_ms": milliseconds,
+        "error_message": attempt.fault,
+        "started_at": run.as_of,
+        "completed_at": run.as_of,
+    }
 
-        def update(connection: sa.Connection, ids: Sequence[str]) -> int:
-            change = segments.update().where(segments.c.id.in_(ids)).values(values)
-            return connection.execute(change).rowcount
+    def finish(connection: sa.Connection, ids: Sequence[str]) -> int:
+        if attempt.fault is None:
+            connection.execute(segments.update().where(segments.c.id.in_(ids)).values(values))
+        return connection.execute(history.insert(), told).rowcount
 
-        run.stamp((of.id,), update)
-    run.note(
-        run.table("segment_calculation_history"),
-        {
-            "id": str(uuid.uuid4()),
-            "tenant_id": of.tenant_id,
-            "segment_id": of.id,
-            "calculation_type": "full",
-            "trigger_type": run.trigger,
-            "calculation_status": status,
-            "total_customers": attempt.customers,
-            "added_customers": attempt.tally.added,
-            "removed_customers": attempt.tally.removed,
-            "final_count": size,
-            "calculation_time_ms": milliseconds,
-            "error_message": attempt.fault,
-            "started_at": run.as_of,
-            "completed_at": run.as_of,
-        },
-    )
+    run.stamp((of.id,), finish)
 
 
 def _segment_figures(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +34,10 @@ EVALUATED = ("threshold", "combination", "trend")
 UNSETTLED = ("open", "acknowledged", "in_progress")
 # What staff works on is theirs to close.
 ENDED_BY_RULE = ("open", "acknowledged")
+# Rows committed a little after the moment that they carry.
+SLACK = timedelta(minutes=1)
+# Readings taken longer ago are seen, like all else that no tick asks for, within UNASKED.
+LATE, UNASKED = timedelta(days=2), timedelta(hours=1)
 URGENCY = {"emergency": "immediate", "critical": "urgent"}
 _IDS = uuid.UUID("4c0c7a53-6e5b-5b58-8f0a-2b1f6c1f7d20")
 
@@ -61,6 +66,60 @@ def evaluate_health_alert_rules(run: Run) -> None:
 def rules_by_priority(run: Run) -> list[dict[str, Any]]:
     """The enabled rules."""
     return enabled_rules(run, WATCH.rules, "priority")
+
+
+def anything_new(run: Run) -> bool:
+    """Whether a rule could say anything else than when it was evaluated last.
+
+    There may be new readings, a rule that was changed, or a cooldown that ended. What no query
+    finds cheaply (an old alert that staff settled, readings that came late) waits for UNASKED. A
+    rule with a fault finds nothing.
+    """
+    rules: dict[str, AlertRule] = {}
+    seen: dict[str, datetime] = {}
+    for row in rules_by_priority(run):
+        with suppress(RuleFault):
+            rule, last = read_rule(row), row["last_executed_at"]
+            if last is None or row["updated_at"] > last or last + UNASKED <= run.as_of:
+                return True
+            rules[rule.id], seen[rule.id] = rule, last
+    if not rules:
+        return False
+    with run.read() as connection:
+        return _has_readings(run, connection, rules, min(seen.values())) or any(
+            seen[key] < triggered_at + rules[key].cooldown <= run.as_of
+            for key, triggered_at in _settled(run, connection, rules, seen)
+        )
+
+
+def _has_readings(
+    run: Run, connection: sa.Connection, rules: Mapping[str, AlertRule], last: datetime
+) -> bool:
+    signs = run.table("health_vital_signs")
+    new = sa.or_(signs.c.created_at >= last - SLACK, signs.c.measured_at > last)
+    asked = sa.select(signs.c.id).where(
+        signs.c.tenant_id.in_({rule.tenant_id for rule in rules.values()}),
+        signs.c.measured_at > last - LATE,
+        signs.c.measured_at <= run.as_of,
+        new,
+    )
+    return connection.scalar(asked.limit(1)) is not None
+
+
+def _settled(
+    run: Run,
+    connection: sa.Connection,
+    rules: Mapping[str, AlertRule],
+    seen: Mapping[str, datetime],
+) -> list[tuple[str, datetime]]:
+    """Rule and time of settled alerts whose cooldown may have ended since."""
+    alerts = run.table("health_alerts")
+    asked = sa.select(alerts.c.trigger_rule_id, alerts.c.triggered_at).where(
+        alerts.c.trigger_rule_id.in_(rules),
+        alerts.c.status.not_in(UNSETTLED),
+        alerts.c.triggered_at > min(seen[key] - rule.cooldown for key, rule in rules.items()),
+    )
+    return [(row.trigger_rule_id, row.triggered_at) for row in connection.execute(asked)]
 
 
 def read_rule(row: Mapping[str, Any]) -> AlertRule:

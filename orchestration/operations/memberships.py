@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -231,4 +233,6 @@ def insert_missing(
     try:
         return connection.execute(table.insert().from_select(names, missing)).rowcount
     finally:
-        driver.unregister(batch.name)
+        # a connection that was broken off is closed already, and its error is the one to show
+        with suppress(duckdb.Error):
+            driver.unregister(batch.name)

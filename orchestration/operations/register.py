@@ -93,7 +93,7 @@ OPERATIONS = (
         health.evaluate_health_alert_rules,
         "Evaluates threshold, combination and trend rules over the newest vital signs; raises "
         "alerts, and resolves them where the condition has ended.",
-        is_due=health.rules_by_priority,
+        is_due=health.anything_new,
     ),
     Operation(
         "auto_status_check",

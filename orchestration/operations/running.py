@@ -247,12 +247,13 @@ def _mysql_guard(settings: Settings, name: str) -> Iterator[bool]:
         lock = hashlib.sha256(lock.encode()).hexdigest()
     with database.connect(settings) as connection:
         free = connection.scalar(sa.select(sa.func.get_lock(lock, 0))) == 1
-        connection.commit()
         try:
+            connection.commit()
             yield free
         finally:
             if free:
                 with suppress(DBAPIError):  # a connection that was lost holds no lock
+                    connection.rollback()
                     connection.execute(sa.select(sa.func.release_lock(lock)))
 
 

@@ -20,7 +20,7 @@ from orchestration import database
 from orchestration.operations.alerting import Alerts, Reading, Verdict, decide
 from orchestration.operations.health import AlertRule, read_rule
 from orchestration.operations.register import OPERATIONS
-from orchestration.operations.running import Report, run_operation
+from orchestration.operations.running import Report, has_work, run_operation
 from orchestration.rules.grammar import RuleFault
 from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.reference_data import DEFAULTS
@@ -231,6 +231,53 @@ def test_alerts_are_raised_and_resolved_tick_by_tick(settings: Settings) -> None
         assert counts[rule["id"]] == (8, len(fired)), rule["id"]
     again = [a for a in account.alerts if a["rule"] == "some"]
     assert len(again) > len({a["patient"] for a in again}), "nobody was alerted about twice"
+
+
+def test_a_tick_is_due_only_when_a_rule_could_say_something_new(settings: Settings) -> None:
+    """Five minutes apart; whenever none is due, a run indeed changes nothing."""
+    minute = timedelta(minutes=1)
+    fast = {"field": "heart_rate", "op": "gt", "value": 120}
+    add_patients(settings, "p1")
+    faulty = alert_rule("faulty", {"field": "heartrate", "op": "gt", "value": 1})
+    insert(settings, "health_alert_rules", faulty)
+    alerts, alert_rules = table(settings, "health_alerts"), table(settings, "health_alert_rules")
+
+    def is_due(at: datetime) -> bool:
+        due = has_work(EVALUATE, replace(settings, as_of=at))
+        changed = run(settings, at).changed
+        assert due or not changed
+        return due
+
+    def write(change: sa.Update) -> None:
+        with database.begin(settings) as connection:
+            connection.execute(change)
+
+    assert not is_due(START), "the only rule has a fault"
+    cool = 20 * minute
+    insert(settings, "health_alert_rules", alert_rule("fast", fast, cooldown_period=20 * 60))
+    assert is_due(START), "a new rule"
+    assert not is_due(START + 5 * minute)
+    seen = START + 8 * minute
+    late = signs("s1", "p1", seen - HOUR, heart_rate=130) | {"created_at": seen}
+    insert(settings, "health_vital_signs", late)
+    assert is_due(START + 10 * minute), "a reading, though taken an hour ago"
+    assert not is_due(START + 15 * minute)
+    coming = signs("s2", "p1", START + 22 * minute, heart_rate=130) | {"created_at": START}
+    insert(settings, "health_vital_signs", coming)
+    assert not is_due(START + 20 * minute)
+    assert is_due(START + 25 * minute), "a reading whose time has come"
+    settled = alerts.update().values(status="false_positive", updated_at=START + 26 * minute)
+    write(settled)
+    [raised] = rows(settings, "health_alerts")
+    assert raised["triggered_at"] + cool == START + 30 * minute
+    assert is_due(START + 30 * minute), "the cooldown's end"
+    assert len(rows(settings, "health_alerts")) == 2
+    assert not is_due(START + 35 * minute)
+    write(alert_rules.update().values(updated_at=START + 36 * minute))
+    assert is_due(START + 40 * minute), "a rule that was changed"
+    ticks = [START + (40 + 5 * n) * minute for n in range(1, 13)]
+    due = [at for at in ticks if has_work(EVALUATE, replace(settings, as_of=at))]
+    assert due == [ticks[-1]], "in any case after an hour"
 
 
 def work_on_some(settings: Settings, account: Account, rng: random.Random) -> None:

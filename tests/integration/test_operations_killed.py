@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,21 @@ from operation_rows import (
     ai_rows,
     core_rows,
     device_rows,
+    health_rule_rows,
     lifecycle_rows,
+    low_service_rows,
+    monitor_rows,
+    order_rows,
+    ruled_rows,
 )
 from operation_runs import AUDIT, everything, fill, run
 from rows import NOW, Row, make_tables
+from write_back_rows import built, made
 
 from orchestration import database
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import AlreadyRunning, Report
+from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.schema.metadata import is_now
 from orchestration.schema.record import load_record
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -46,12 +54,18 @@ DOMAIN_OF = {operation.name: operation.domain for operation in OPERATIONS}
 
 @dataclass(frozen=True)
 class Case:
-    """An operation, and what it finds in how many rows of each kind."""
+    """An operation, and what it finds in how many rows of each kind.
+
+    `unlike` columns tell how long a run took or how far it came, which a broken one changes, and
+    `logs` tell of each run.
+    """
 
     name: str
     world: Callable[[random.Random, int], Rows]
     count: int = 40
     adds_to: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
 
 
 def accounts(rng: random.Random, count: int) -> Rows:
@@ -73,6 +87,11 @@ def coupons(rng: random.Random, count: int) -> Rows:
     ]}  # fmt: skip
 
 
+def shown(name: str, rng: random.Random, count: int) -> Rows:
+    """The applications' rows of a write-back."""
+    return {WRITE_BACKS[name].table: made(name, rng, count)[0]}
+
+
 CASES = (
     Case("cleanup_expired_data", core_rows),
     Case("cleanup_expired_conversations", ai_rows, 500),
@@ -82,13 +101,28 @@ CASES = (
     Case("auto_status_check", accounts,
          adds_to=("wework_account_status_history", "wework_account_alerts")),
     Case("cleanup_expired_coupons", coupons),
+    Case("handle_timeout_service_orders", order_rows,
+         adds_to=("service_order_status_history", "service_capacity_logs")),
+    Case("check_low_capacity_services", low_service_rows, 80, adds_to=("service_capacity_logs",)),
+    Case("evaluate_health_alert_rules", health_rule_rows, 80),
+    Case("evaluate_wework_monitor_rules", monitor_rows, 80),
+    Case("auto_assign_tags", ruled_rows, 80, logs=("tag_rule_execution_logs",)),
+    Case("update_dynamic_segments", ruled_rows, 80, ("segment_calculation_history",),
+         ("calculation_duration_ms", "calculation_time_ms", "added_customers",
+          "removed_customers")),
+    *(Case(name, partial(shown, name), 120) for name in WRITE_BACKS),
 )  # fmt: skip
 # Each costs seconds; the others are among the long proofs.
-QUICK = ("cleanup_expired_data", "check_device_status")
+QUICK = ("cleanup_expired_data", "check_device_status", "evaluate_health_alert_rules")
 MARKED = [
     pytest.param(case, id=case.name, marks=() if case.name in QUICK else pytest.mark.slow)
     for case in CASES
 ]
+
+
+def test_every_operation_has_a_case() -> None:
+    assert {case.name for case in CASES} == set(DOMAIN_OF)
+    assert len(CASES) == len(DOMAIN_OF)
 
 
 class BrokenOff(BaseException):
@@ -112,6 +146,9 @@ class Stage:
         for name, listed in rows.items():
             rows[name] = [moments(name) | row for row in listed]
         fill(self.of(case), rows | {name: [] for name in case.adds_to})
+        if case.name in WRITE_BACKS:
+            figures = made(case.name, random.Random(case.name), case.count)[1]
+            built(self.of(case), case.name, *figures)
 
     def look(self, case: Case, known: set[object] | None = None) -> Rows:
         """All its tables; new rows count without their ids, which may be drawn by lot."""
@@ -121,6 +158,8 @@ class Stage:
             return found
         for name, listed in found.items():
             for row in listed:
+                for column in set(case.unlike) & set(row):
+                    del row[column]
                 row["id"] = row["id"] if (name, row["id"]) in known else "new"
             found[name] = sorted(listed, key=lambda row: str(list(row.values())))
         return found
@@ -130,7 +169,7 @@ class Stage:
         if case not in self.ends:
             self.prepare(case)
             before = self.look(case)
-            steps = []
+            steps: list[int] = []
             with steps_told(lambda: steps.append(1)):
                 report = run(self.of(case), case.name, batch_rows=BATCH_ROWS)
             assert report.changed > BATCH_ROWS, "too few rows to stop between them"
@@ -197,7 +236,7 @@ def stage(module_engine_settings: Settings) -> Stage:
     stage = Stage(replace(module_engine_settings, as_of=AS_OF))
     names = {AUDIT}
     for case in CASES:
-        names |= {*case.world(random.Random(1), 1), *case.adds_to}
+        names |= {*case.world(random.Random(1), 1), *case.adds_to, *case.logs}
     make_tables(stage.settings, sorted(names))
     return stage
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from rows import NOW, Row, change, insert, make_tables, rows, table
+from write_back_rows import built, made
 
-from orchestration import database
 from orchestration.errors import WarehouseError
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import Report, run_operation
@@ -23,12 +23,6 @@ from orchestration.settings import Settings
 AS_OF = datetime(2026, 6, 30, 12, 0)
 DOMAINS = ("core", "ai", "wework")
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
-STATUSES = {"wework_accounts": ["ONLINE", "OFFLINE", "ERROR"], "ai_agents": ["active", "draft"]}
-SCALES = {
-    "total_cost": 4, "avg_response_time": 3, "success_rate": 2, "satisfaction_score": 2,
-    "online_duration_hours": 2, "avg_message_response_time": 3, "message_success_rate": 2,
-    "uptime_percentage": 2,
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -36,22 +30,6 @@ def settings(engine_settings: Settings) -> Settings:
     settings = replace(engine_settings, domains=DOMAINS, as_of=AS_OF)
     make_tables(settings, ["ai_agents", "wework_accounts", "saas_unified_audit_logs"])
     return settings
-
-
-def built(settings: Settings, name: str, *rows: Row) -> None:
-    """The model of a write-back as dbt leaves it, with these rows."""
-    this = WRITE_BACKS[name]
-    columns = [sa.Column(this.key, sa.String(36))]
-    for of, _ in this.pairs:
-        kind: Any = sa.Numeric(30, SCALES[of]) if of in SCALES else sa.BigInteger()
-        columns.append(sa.Column(of, sa.TIMESTAMP() if of.endswith("_at") else kind, nullable=True))
-    schema = table(settings, this.table).schema
-    model = sa.Table(this.model, sa.MetaData(), *columns, schema=schema)
-    with database.begin(settings) as connection:
-        model.drop(connection, checkfirst=True)
-        model.create(connection)
-        if rows:
-            connection.execute(model.insert(), list(rows))
 
 
 def run(settings: Settings, name: str, **more: Any) -> Report:
@@ -78,46 +56,12 @@ def expected(name: str, before: dict[str, Row], figures: list[Row]) -> dict[str,
     return after
 
 
-def made(name: str, seed: int) -> tuple[list[Row], list[Row]]:
-    """Rows of the application and figures, most of which agree; some sides are missing."""
-    this, chance = WRITE_BACKS[name], random.Random(seed)
-
-    def figure(column: str) -> Any:
-        if chance.random() < 0.04:
-            return None
-        if column.endswith("_at"):
-            return NOW - timedelta(seconds=chance.randrange(9))
-        return Decimal(chance.randrange(900)).scaleb(-SCALES.get(column, 0))
-
-    ours, theirs = [], []
-    for number in range(60):
-        key = f"{number:03}"
-        values = {of: figure(of) for of, _ in this.pairs}
-        shown = {to: values[of] for of, to in this.pairs}
-        odd = chance.choice([None, None, None, *this.pairs])
-        if odd:
-            shown[odd[1]] = figure(odd[0])
-        row = {"id": key, "tenant_id": chance.choice(["t1", "t2"]), "updated_at": NOW}
-        if number % 20 != 19:
-            status = chance.choice(STATUSES[this.table])
-            if "wework_guid" in _columns(this.table):
-                row["wework_guid"] = key
-            ours.append(row | {"status": status} | shown)
-        if number % 20 != 18:
-            theirs.append({this.key: key} | values)
-    return ours, theirs
-
-
-def _columns(name: str) -> set[str]:
-    return {column.name for column in load_record().table(name).stored_columns}
-
-
 @pytest.mark.parametrize("name", WRITE_BACKS)
 def test_rows_end_as_computed_and_only_those_that_differ_are_touched(
     settings: Settings, name: str
 ) -> None:
     this = WRITE_BACKS[name]
-    ours, theirs = made(name, seed=7)
+    ours, theirs = made(name, random.Random(7))
     insert(settings, this.table, *ours)
     built(settings, name, *theirs)
     before = by_id(settings, this.table)
@@ -204,5 +148,5 @@ def test_every_pair_names_columns_that_are_there_and_each_is_written_once() -> N
     written = [(this.table, to) for this in WRITE_BACKS.values() for _, to in this.pairs]
     assert len(set(written)) == len(written)
     for table_name, column in written:
-        assert column in _columns(table_name)
+        assert column in {c.name for c in load_record().table(table_name).stored_columns}
     assert set(WRITE_BACKS) <= set(BY_NAME)
