@@ -44,6 +44,12 @@ class Scope:
     relation: Callable[[str, str], str]
     is_mysql: bool = False
     odd_days: frozenset[date] = frozenset()
+    # Whose databases there are; None for all.
+    domains: tuple[str, ...] | None = None
+
+    def has(self, domain: str) -> bool:
+        """Whether the domain is switched on, so that its relations may be read."""
+        return self.domains is None or domain in self.domains
 
     @property
     def today(self) -> date:

@@ -63,7 +63,11 @@ def with_findings(
         return [
             outcome
             if outcome.success
-            else replace(outcome, findings=_read(connection, sample, tenants, settings))
+            else replace(
+                outcome,
+                unexpected_rows=_count(connection, outcome.look),
+                findings=_read(connection, sample, tenants, settings),
+            )
             for outcome, sample in listed
         ]
 
@@ -76,6 +80,10 @@ def _tenants(connection: sa.Connection, scope: Scope) -> frozenset[str]:
     except DBAPIError:
         connection.rollback()
         return frozenset()
+
+
+def _count(connection: sa.Connection, look: str) -> int:
+    return int(connection.exec_driver_sql(f"select count(*) from ({look}) as found").scalar_one())
 
 
 def _read(

@@ -206,7 +206,7 @@ def scope_of(settings: Settings) -> Scope:
     def relation(database_name: str, name: str) -> str:
         return f"{quote(database.database_name(settings, database_name))}.{quote(name)}"
 
-    return Scope(clock.now(settings), relation, settings.is_mysql, _odd_days())
+    return Scope(clock.now(settings), relation, settings.is_mysql, _odd_days(), settings.domains)
 
 
 @lru_cache(maxsize=1)

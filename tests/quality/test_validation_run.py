@@ -60,7 +60,7 @@ def test_no_value_leaves_the_database(outputs: Settings, tmp_path: Path) -> None
             "response_time_ms = 76543219",
         ],
     )
-    report = validation.validate(outputs, ["wework"], tmp_path / "pages")
+    report = validation.validate(outputs, ["wework"], tmp_path / "pages", kinds=["outputs"])
     assert len(report.suites[0].failures) > 10
     metadata = report.suites[0].metadata()
     pages = [f for f in (tmp_path / "pages").rglob("*") if f.suffix in (".html", ".json", ".js")]
@@ -80,13 +80,13 @@ def test_no_value_leaves_the_database(outputs: Settings, tmp_path: Path) -> None
 def test_pages_of_an_earlier_run_do_not_stay(outputs: Settings, tmp_path: Path) -> None:
     for hour in (9, 10):
         again = dataclasses.replace(outputs, as_of=datetime(2026, 6, 30, hour))
-        validation.validate(again, ["wework"], tmp_path)
+        validation.validate(again, ["wework"], tmp_path, kinds=["outputs"])
     assert len([*(tmp_path / "validations").rglob("*.html")]) == 6
 
 
 def command(settings: Settings) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", "validate", "--domain", "wework"],
+        [*f"{sys.executable} -m orchestration.cli validate -d wework --kind outputs".split()],
         env=settings.child_environment(),
         cwd=PROJECT_ROOT,
         capture_output=True,
