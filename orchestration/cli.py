@@ -22,7 +22,7 @@ from orchestration.operations.commands import quota_app
 from orchestration.options import AsOf, Domains, Target, progress, say
 from orchestration.reports.commands import health_report, report
 from orchestration.rules.commands import app as rule_app
-from orchestration.settings import DOMAINS, Settings, load_settings
+from orchestration.settings import DOMAINS, Settings, load_settings, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,15 +149,18 @@ def validate(
     target: Target = None,
     domain: Domains = None,
     as_of: AsOf = None,
+    kind: Annotated[str | None, typer.Option(help="sources or outputs; default both.")] = None,
     docs: Annotated[
         Path | None, typer.Option(help="Also write the suites' pages (HTML) here.")
     ] = None,
 ) -> None:
-    """Hold what was built against the quality suites; exit code 1 if an expectation fails."""
+    """Hold sources and outputs against the quality suites; exit code 1 if an expectation fails."""
+    from orchestration.validation import KINDS
     from orchestration.validation import validate as run
 
     settings = _settings(target, domain, as_of)
-    report = run(settings, docs_directory=docs, progress=progress)
+    kinds = [one_of("kind", kind, KINDS)] if kind else KINDS
+    report = run(settings, settings.domains if domain else None, docs, progress, kinds=kinds)
     say(report.summary())
     raise typer.Exit(0 if report.success else 1)
 
