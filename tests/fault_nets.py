@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ from orchestration.schema.doctor import examine
 from orchestration.settings import PLATFORM, PROJECT_ROOT, Settings
 from orchestration.validation import KINDS, products_of, scope_of
 
+Net = Callable[[Settings], tuple[str, ...]]
 # What the environment decides, not the data.
 _NOT_OURS = ("disk", "file", "version")
 _CONSTRAINTS = (
@@ -59,8 +61,8 @@ class Verdict:
         return line + told + (f"\n    {self.problem}" if self.problem else "")
 
 
-def throw(fault: Fault, clean: Settings, recording: Recording, folder: Path) -> Verdict:
-    """Damage a copy, build what reads it, and ask all nets."""
+def throw(fault: Fault, clean: Settings, folder: Path, recording: Recording | None) -> Verdict:
+    """Damage a copy and ask the nets: without a recording, those that need no build."""
     started = time.monotonic()
     settings = copy_of(clean, folder)
     alarms: dict[str, tuple[str, ...]] = {}
@@ -69,10 +71,10 @@ def throw(fault: Fault, clean: Settings, recording: Recording, folder: Path) -> 
         with _session(settings) as connection:
             for statement in fault.statements(clock.now(settings)):
                 connection.execute(statement)
-        alarms = ask(settings, recording, fault)
+        alarms = ask(settings, fault, recording)
     except _CONSTRAINTS as error:
-        kind = type(error).__name__.removesuffix("Exception")
-        alarms["constraint"] = (f"{kind.lower()}: {str(error).splitlines()[0][:80]}",)
+        text = str(error).split(chr(10))[0].removeprefix("Constraint Error: ")
+        alarms["constraint"] = (re.split(r"[\":]", text)[0].strip(),)
     except duckdb.Error as error:
         problem = " ".join(str(error).split())[:300]
     finally:
@@ -80,18 +82,47 @@ def throw(fault: Fault, clean: Settings, recording: Recording, folder: Path) -> 
     return Verdict(fault, alarms, time.monotonic() - started, problem)
 
 
-def ask(settings: Settings, recording: Recording, fault: Fault) -> dict[str, tuple[str, ...]]:
-    """The alarms of all nets after the fault; what is behind a net that stops is not asked."""
-    found = {"doctor": doctor(settings), "freshness": freshness(settings)}
-    if not found["doctor"]:
-        with _session(settings) as connection:
-            if fault.build:
+def ask(
+    settings: Settings, fault: Fault, recording: Recording | None
+) -> dict[str, tuple[str, ...]]:
+    """The alarms, by net: of the net that must catch the fault, of all others where it does not.
+
+    What reads the damage is built between the nets that look at sources and those that look at
+    outputs. Without a recording, nothing is built and only the fault's own net is asked.
+    """
+    early: dict[str, Net] = {
+        "doctor": doctor,
+        "freshness": freshness,
+        "late data": late_data,
+        "suite": lambda each: suites(each, (fault.domain,), ("sources",)),
+    }
+
+    def built(each: Settings) -> Settings:
+        if fault.build and recording:
+            with _session(each) as connection:
                 recording.build(connection, recording.to_build(fault.changed))
-            tests = recording.to_test(fault.changed)
-            found["dbt test"] = tuple(recording.failing(connection, tests))
-        found["late data"] = late_data(settings)
-        found["suite"] = suites(settings, (fault.domain, PLATFORM))
-    return {net: alarms for net, alarms in found.items() if alarms}
+        return each
+
+    def tests(each: Settings) -> tuple[str, ...]:
+        assert recording is not None
+        with _session(each) as connection:
+            return tuple(recording.failing(connection, recording.to_test(fault.changed)))
+
+    late: dict[str, Net] = {
+        "dbt test": tests,
+        "suite": lambda each: suites(each, dict.fromkeys((fault.domain, PLATFORM)), ("outputs",)),
+    }
+    if own := early[fault.net](settings) if fault.net in early else ():
+        return {fault.net: own}
+    if recording is None:
+        return {}
+    others = {net: early[net](settings) for net in early if net != fault.net}
+    if not others["doctor"]:
+        built(settings)
+        if fault.net in late and (own := late[fault.net](settings)):
+            return {fault.net: own}
+        others |= {net: late[net](settings) for net in late if net != fault.net}
+    return {net: alarms for net, alarms in others.items() if alarms}
 
 
 def doctor(settings: Settings) -> tuple[str, ...]:
@@ -119,7 +150,9 @@ def late_data(settings: Settings) -> tuple[str, ...]:
     return tuple(f"{f.witness.source} {f.first}" for f in find_late_days(settings))
 
 
-def suites(settings: Settings, domains: tuple[str, ...]) -> tuple[str, ...]:
+def suites(
+    settings: Settings, domains: Iterable[str], kinds: Sequence[str] = KINDS
+) -> tuple[str, ...]:
     """Expectations that find something, by the queries that their messages name.
 
     `validate` asks the same through Great Expectations, in seconds instead of milliseconds; a test
@@ -128,7 +161,7 @@ def suites(settings: Settings, domains: tuple[str, ...]) -> tuple[str, ...]:
     scope = scope_of(settings)
     broken = []
     with _session(settings) as connection:
-        for product in (p for d in domains for k in KINDS for p in products_of(d, k, scope)):
+        for product in (p for d in domains for k in kinds for p in products_of(d, k, scope)):
             for expectation in product.expectations:
                 look = product.look(scope, expectation)
                 if connection.execute(f"select 1 from ({look}) as found limit 1").fetchone():

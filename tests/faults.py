@@ -28,6 +28,8 @@ from orchestration.sampledata.generate import generate
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings
 
 DOCS = PROJECT_ROOT / "docs" / "quality.md"
+# These look at what the applications wrote.
+EARLY = ("constraint", "doctor", "freshness", "late data", "suite")
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 
 
@@ -37,13 +39,29 @@ def throw_all(
     folder: Path,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Verdict]:
-    """Each fault on its own, in a copy under `folder`; dbt's SQL is recorded once for all."""
-    recording = record(copy_of(clean, folder / "recording"), [f.changed for f in faults if f.build])
-    verdicts = []
-    for number, fault in enumerate(faults, 1):
-        verdicts.append(throw(fault, clean, recording, folder / "damaged"))
-        say(f"{number:4}/{len(faults)} {verdicts[-1]}")
-    return verdicts
+    """Each fault on its own, in a copy under `folder`.
+
+    First those that a net can catch before anything is built; dbt's SQL is recorded for the rest.
+    """
+    found: dict[str, Verdict] = {}
+
+    def tell(verdict: Verdict) -> None:
+        found[verdict.fault.id] = verdict
+        say(f"{len(found):4}/{len(faults)} {verdict}")
+
+    waiting = []
+    for fault in faults:
+        verdict = throw(fault, clean, folder / "damaged", None) if fault.net in EARLY else None
+        if verdict and (verdict.is_caught or verdict.problem):
+            tell(verdict)
+        else:
+            waiting.append(fault)
+    if waiting:
+        changed = [fault.changed for fault in waiting]
+        recording = record(copy_of(clean, folder / "recording"), changed)
+        for fault in waiting:
+            tell(throw(fault, clean, folder / "damaged", recording))
+    return [found[fault.id] for fault in faults]
 
 
 def clean_warehouse(folder: Path, seed: int = 1) -> Settings:
