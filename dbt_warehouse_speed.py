@@ -1,22 +1,34 @@
 """What dbt 1.7 does again for every node although once is enough.
 
-dbt imports each top-level module named `dbt_…` when it starts. Neither part changes a result; both
-halve a build of this project. DuckDB: the file stays open until dbt's call ends, instead of being
-opened and checkpointed for every node. Selection: ancestors are found along the edges themselves,
-not through a filtering view of the graph that counts all nodes anew at each step.
+dbt imports each top-level module named `dbt_…` when it starts. No part changes a result; together
+they halve a build of this project. DuckDB: the file stays open until dbt's call ends, instead of
+being opened and checkpointed for every node. MySQL: a node takes over the connection that another
+has done with, reset by the server, instead of reading all certificates of the system for one of its
+own. Selection: ancestors are found along the edges themselves, not through a filtering view of the
+graph that counts all nodes anew at each step.
 """
 
 from __future__ import annotations
 
 import functools
+import threading
+from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import mysql.connector
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments.local import LocalEnvironment
+from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.exceptions import DbtInternalError
 from dbt.graph.graph import Graph
 
 plugins: list[type] = []
+
+# MySQL connections that no node uses, by how they were asked for; and how each one was.
+_IDLE: dict[Any, list[Any]] = {}
+_ASKED_FOR: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_IDLE_LOCK = threading.Lock()
 
 
 def reachable(graph: Any, node: str, *, upstream: bool, max_depth: int | None = None) -> set[str]:
@@ -53,6 +65,44 @@ def _close_all(original: Any, manager: DuckDBConnectionManager) -> None:
         manager._ENV.close()
 
 
+def _connect(**asked_for: Any) -> Any:
+    key = tuple(sorted(asked_for.items()))
+    while True:
+        with _IDLE_LOCK:
+            idle = _IDLE.get(key)
+            handle = idle.pop() if idle else None
+        if handle is None:
+            break
+        if handle.is_connected():  # the server may have ended it meanwhile
+            return handle
+    handle = _mysql_connect(**asked_for)
+    _ASKED_FOR[handle] = key
+    return handle
+
+
+def _put_aside(original: Any, connection: Any) -> None:
+    """Keep the connection for the next node: without locks, temporary tables and variables."""
+    handle = connection.handle
+    is_clean = False
+    with suppress(mysql.connector.Error):  # broken, or cancelled
+        is_clean = handle is not None and handle.cmd_reset_connection()
+    if not is_clean:
+        original(connection)
+        return
+    with _IDLE_LOCK:
+        _IDLE.setdefault(_ASKED_FOR[handle], []).append(handle)
+
+
+def _close_idle(original: Any, manager: MySQLConnectionManager) -> None:
+    original(manager)
+    with _IDLE_LOCK:
+        handles = [handle for idle in _IDLE.values() for handle in idle]
+        _IDLE.clear()
+    for handle in handles:
+        with suppress(mysql.connector.Error):
+            handle.close()
+
+
 def _wrap(owner: type, name: str, wrapper: Any) -> None:
     original = getattr(owner, name)
 
@@ -65,6 +115,13 @@ def _wrap(owner: type, name: str, wrapper: Any) -> None:
 
 _wrap(LocalEnvironment, "__init__", _keep_open)
 _wrap(DuckDBConnectionManager, "cleanup_all", _close_all)
+_mysql_connect = mysql.connector.connect
+mysql.connector.connect = _connect
+_mysql_close = MySQLConnectionManager._close_handle
+MySQLConnectionManager._close_handle = classmethod(
+    lambda _, connection: _put_aside(_mysql_close, connection)
+)
+_wrap(MySQLConnectionManager, "cleanup_all", _close_idle)
 Graph.ancestors = lambda graph, node, max_depth=None: reachable(
     graph.graph, node, upstream=True, max_depth=max_depth
 )

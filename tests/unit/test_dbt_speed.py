@@ -10,13 +10,15 @@ import dbt.adapters.duckdb.environments as duckdb_environments
 import duckdb
 import networkx
 import pytest
+from dbt.adapters.mysql.connections import MySQLConnectionManager, MySQLCredentials
+from dbt.contracts.connection import Connection
 from dbt.exceptions import DbtInternalError
 from dbt.graph.graph import Graph
 from harness import clean_environment
 
-from dbt_warehouse_speed import reachable
+import dbt_warehouse_speed as speed
 from orchestration.dbt_project import dbt_arguments, run_dbt, target_path
-from orchestration.settings import Settings
+from orchestration.settings import MySQLConnection, Settings
 
 
 def _project(seed: int) -> networkx.DiGraph:
@@ -42,7 +44,7 @@ def test_the_same_nodes_are_reached(seed: int) -> None:
             for upstream in (True, False):
                 walked = networkx.bfs_edges(counting, node, reverse=upstream, depth_limit=depth)
                 wanted = {other for _, other in walked}
-                assert reachable(graph, node, upstream=upstream, max_depth=depth) == wanted
+                assert speed.reachable(graph, node, upstream=upstream, max_depth=depth) == wanted
         assert Graph(graph).ancestors(node) == networkx.ancestors(counting, node)
         assert Graph(graph).descendants(node, 1) == set(counting.successors(node))
 
@@ -50,6 +52,18 @@ def test_the_same_nodes_are_reached(seed: int) -> None:
 def test_an_unknown_node_is_dbt_s_own_error() -> None:
     with pytest.raises(DbtInternalError, match="nowhere"):
         Graph(_project(0)).ancestors("nowhere")
+
+
+def _build_seeds(settings: Settings) -> None:
+    arguments = dbt_arguments(
+        ["build", "--quiet"],
+        target=settings.target,
+        target_path=target_path(settings),
+        select="code_labels chinese_holidays",
+    )
+    with clean_environment():
+        results = run_dbt(settings, arguments).results
+    assert len(results) > 4  # two seeds and their tests
 
 
 def test_the_file_is_opened_once_and_let_go(
@@ -64,17 +78,66 @@ def test_the_file_is_opened_once_and_let_go(
         return connect(*args, **kwargs)
 
     monkeypatch.setattr(duckdb_environments.duckdb, "connect", counted)
-    arguments = dbt_arguments(
-        ["build", "--quiet"],
-        target="embedded",
-        target_path=target_path(embedded_settings),
-        select="code_labels chinese_holidays",
-    )
     for times in (1, 2):
-        with clean_environment():
-            results = run_dbt(embedded_settings, arguments).results
-        assert len(results) > 4  # two seeds and their tests
+        _build_seeds(embedded_settings)
         assert len(opened) == times
         with duckdb.connect(str(embedded_settings.duckdb_path), read_only=True) as connection:
             labels = connection.execute("select count(*) from warehouse.code_labels").fetchone()
         assert labels[0] > 1000
+
+
+@pytest.mark.mysql
+def test_a_build_connects_once_a_thread(
+    mysql_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles = []
+    connect = speed._mysql_connect
+
+    def counted(**asked_for: Any) -> Any:
+        handles.append(connect(**asked_for))
+        return handles[-1]
+
+    monkeypatch.setattr(speed, "_mysql_connect", counted)
+    _build_seeds(mysql_settings)
+    assert 1 <= len(handles) <= 3  # dbt's own and two threads'
+    assert not any(handle.is_connected() for handle in handles)
+
+
+@pytest.mark.mysql
+def test_a_connection_is_taken_over_as_if_new(mysql_server: MySQLConnection) -> None:
+    """And not at all when the server has ended it meanwhile."""
+    credentials = MySQLCredentials(
+        server=mysql_server.host,
+        port=mysql_server.port,
+        username=mysql_server.user,
+        password=mysql_server.password,
+        schema="mysql",
+    )
+
+    def connection() -> Connection:
+        return MySQLConnectionManager.open(Connection("mysql", "one", credentials))
+
+    try:
+        first = connection()
+        cursor = first.handle.cursor()
+        cursor.execute("set @left = 1, lock_wait_timeout = 77")
+        cursor.execute("select get_lock('left behind', 0)")
+        MySQLConnectionManager.close(first)
+
+        second = connection()
+        assert second.handle is first.handle
+        cursor = second.handle.cursor()
+        cursor.execute("select @left, @@lock_wait_timeout, is_free_lock('left behind')")
+        assert cursor.fetchall() == [(None, 5, 1)]
+        cursor.execute("select connection_id()")
+        number = cursor.fetchone()[0]
+        third = connection()  # meanwhile the second is in use
+        assert third.handle is not second.handle
+        MySQLConnectionManager.close(second)
+        third.handle.cursor().execute(f"kill {number}")
+        assert connection().handle is not first.handle
+    finally:
+        for idle in speed._IDLE.values():
+            for handle in idle:
+                handle.close()
+        speed._IDLE.clear()
