@@ -331,11 +331,11 @@ def variants(scope: Scope) -> Product:
 
 
 def time_slots(scope: Scope) -> Product:
-    """One row per bookable slot; read are those of the last weeks and all to come."""
+    """One row per bookable slot; read are those of the last year and all to come."""
     return Product(
         DATABASE,
         "service_time_slots",
-        where=f"slot_date >= {scope.day(HISTORY_DAYS)}",
+        where=f"slot_date >= {scope.day(366)}",
         day="slot_date",
         expectations=[
             rule(
@@ -438,7 +438,7 @@ def capacity_logs(scope: Scope) -> Product:
                 "A partial, missing or doubled day of the log.",
                 day=WRITTEN_DAY,
                 high=2.0,
-                low=0.3,
+                least=40,
             ),
             no_copies(
                 "capacity_changes_are_written_once",

@@ -310,6 +310,7 @@ def records(scope: Scope) -> Product:
                 "record_type",
                 "A kind of record that one source no longer sends, or that all others fell into.",
                 day=RECORDED_DAY,
+                least=30,
             ),
             readable(
                 "records_have_readable_texts",
@@ -1380,10 +1381,12 @@ def checkup_facts(scope: Scope) -> Product:
                 DEAREST_CHECKUP_CNY,
                 "Fen for yuan, or a negative price.",
             ),
-            not_negative(
-                "checkup_facts_counts_are_not_negative",
+            rule(
+                "checkup_facts_count_plausibly",
                 ["item_count", "abnormal_result_count"],
-                "A list that was not one.",
+                "item_count > 1000 or abnormal_result_count > 1000",
+                "The characters of a text counted in the place of a list's entries.",
+                "up to 1,000 examinations and results",
             ),
         ],
     )
