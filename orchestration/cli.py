@@ -21,6 +21,7 @@ from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
 from orchestration.options import AsOf, Domains, Target, progress, say
 from orchestration.reports.commands import health_report, report
+from orchestration.retention.commands import app as retention_app
 from orchestration.rules.commands import app as rule_app
 from orchestration.settings import DOMAINS, Settings, load_settings, one_of
 
@@ -39,6 +40,7 @@ app.add_typer(operation_app, name="operation", no_args_is_help=True)
 app.add_typer(order_app, name="order", no_args_is_help=True)
 app.add_typer(capacity_app, name="capacity", no_args_is_help=True)
 app.add_typer(quota_app, name="quota", no_args_is_help=True)
+app.add_typer(retention_app, name="retention", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
 app.command()(report)
 app.command("health-report")(health_report)

@@ -16,6 +16,7 @@ from orchestration.operations.running import Operation
 from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.partitions import OWN_WINDOWS
 from orchestration.resources import DUCKDB_POOL, pool_of
+from orchestration.retention.jobs import build_retention_jobs
 from orchestration.schedules import (
     DAILY_BUILD,
     HOURLY_FRESHNESS,
@@ -54,6 +55,7 @@ def build_jobs(
             description=_described(HOURLY_FRESHNESS),
         ),
         _docs_job(settings),
+        *build_retention_jobs(settings),
     ]
 
 

@@ -29,6 +29,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 # A tick that has to wait for the DuckDB file skips rather: the next one is near.
 TICK_WAIT_SECONDS = "1"
 DAILY_BUILD, HOURLY_FRESHNESS, WEEKLY_DOCS = "daily_build", "hourly_freshness", "weekly_docs"
+PARTITION_HORIZON, RETENTION = "partition_horizon", "retention"
 # Receipts change a message's state for days, so wework_account_daily rebuilds a week.
 RECEIPT_DAYS = 7
 
@@ -132,6 +133,16 @@ SCHEDULES = (
         HOURLY_FRESHNESS, PLATFORM, "40 * * * *",
         "Counts the application tables' rows by the catalog, and holds their newest rows against "
         "the bounds that stand with the sources.",
+        is_event=False,
+    ),
+    Row(
+        PARTITION_HORIZON, PLATFORM, "15 0 * * *",
+        "Makes monthly partitions three months ahead, and moves rows out of p_future.",
+        is_event=False,
+    ),
+    Row(
+        RETENTION, PLATFORM, "30 0 * * *",
+        "Archives closed months, verifies them, and drops what no policy keeps, a table a step.",
         is_event=False,
     ),
     Row(

@@ -23,7 +23,7 @@ DATABASES: Mapping[str, str] = yaml.safe_load(
     (PROJECT_ROOT / "dbt_project.yml").read_text("utf-8")
 )["vars"]["databases"]
 DOMAINS = tuple(DATABASES)
-SECRETS = ("MYSQL_PASSWORD", "WAREHOUSE_MASK_KEY")
+SECRETS = ("MYSQL_PASSWORD", "WAREHOUSE_MASK_KEY", "WAREHOUSE_ARCHIVE_KEY")
 # What joins several domains stands in models/marts/platform, in the database `warehouse`.
 PLATFORM = "platform"
 TARGETS = ("embedded", "mysql")

@@ -78,11 +78,16 @@ class Reference:
 
 @dataclass(frozen=True)
 class Retention:
-    """How long rows stay online, the least that policy allows, and whether they are archived."""
+    """How long rows stay online, the least that policy allows, and whether they are archived.
+
+    By `column`, and of the rows that have the values of `only` where it names columns.
+    """
 
     months: int
     minimum_months: int
     archive: bool
+    column: str = ""
+    only: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ def _table(
 ) -> Table:
     meta = entry.get("meta", {})
     try:
-        retention = meta.get("retention")
+        retention = _retention(entry, meta)
         return Table(
             name=entry["name"],
             domain=domain,
@@ -218,7 +223,7 @@ def _table(
             indexes=tuple(tuple(index) for index in meta.get("indexes", ())),
             references=tuple(_reference(c, t) for c, t in meta.get("references", {}).items()),
             partition_by_month=meta.get("partition_by_month"),
-            retention=Retention(**retention) if retention else None,
+            retention=retention,
             built_by_dbt=built_by_dbt,
             label_zh=meta.get("label_zh", ""),
             layer=meta.get("layer", ""),
@@ -230,6 +235,14 @@ def _table(
             fix="give it meta.primary_key and columns with name, data_type and meta "
             "(CONTRIBUTING.md, 'Add a table').",
         ) from None
+
+
+def _retention(entry: Mapping[str, Any], meta: Mapping[str, Any]) -> Retention | None:
+    if not (policy := meta.get("retention")):
+        return None
+    column = meta.get("partition_by_month") or entry.get("loaded_at_field") or policy["column"]
+    only = tuple(sorted(policy.get("only", {}).items()))
+    return Retention(**{**policy, "column": column, "only": only})
 
 
 def _column(entry: Mapping[str, Any]) -> Column:

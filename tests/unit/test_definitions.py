@@ -546,7 +546,13 @@ class TestSchedules:
             )
 
 
-WHOLE = (schedules.DAILY_BUILD, schedules.HOURLY_FRESHNESS, schedules.WEEKLY_DOCS)
+WHOLE = (
+    schedules.DAILY_BUILD,
+    schedules.HOURLY_FRESHNESS,
+    schedules.PARTITION_HORIZON,
+    schedules.RETENTION,
+    schedules.WEEKLY_DOCS,
+)
 EVENTS = {
     ("core", "cleanup_expired_data", "0 2 * * *"),
     ("ai", "cleanup_expired_conversations", "15 2 * * *"),
