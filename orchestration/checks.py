@@ -12,6 +12,7 @@ from orchestration.errors import WarehouseError
 from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.resources import pool_of
 from orchestration.settings import PLATFORM, Settings
+from orchestration.suite_history import trend
 from orchestration.validation import KINDS, SuiteResult, products_of, scope_of, validate
 
 CHECK = "expectations"
@@ -83,14 +84,17 @@ def judge(
     A suite that cannot run yet (a relation was not built) is no success of any of them.
     """
     try:
-        [suite] = validate(settings, [domain], kinds=[kind], relations=relations).suites
+        [suite] = validate(settings, [domain], kinds=[kind], relations=relations, keep=True).suites
     except WarehouseError as error:
         problem = {"expectations": 0, "failed": 1, "problem": error.message, "fix": error.fix}
         return dict.fromkeys(relations, problem)
     verdicts = {}
     for relation in relations:
         own = tuple(o for o in suite.outcomes if (o.database, o.relation) == relation)
-        verdicts[relation] = SuiteResult(domain, own, kind).metadata()
+        verdicts[relation] = {
+            **SuiteResult(domain, own, kind).metadata(),
+            "latest_runs": trend(settings, *relation),
+        }
     return verdicts
 
 

@@ -162,7 +162,8 @@ def validate(
 
     settings = _settings(target, domain, as_of)
     kinds = [one_of("kind", kind, KINDS)] if kind else KINDS
-    report = run(settings, settings.domains if domain else None, docs, progress, kinds=kinds)
+    domains = settings.domains if domain else None
+    report = run(settings, domains, docs, progress, kinds=kinds, keep=True)
     say(report.summary())
     raise typer.Exit(0 if report.success else 1)
 

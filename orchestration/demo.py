@@ -71,7 +71,7 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
         say(f"{len(built.failures)} dbt nodes failed; run `dbt build` to see them one by one.")
         return 1
     with _timed(seconds, "validate", progress, "validating (Great Expectations)"):
-        checked = validate(settings)
+        checked = validate(settings, keep=True)
 
     screen = summary(settings, loaded.tables, loaded.rows, built, checked, seconds)
     say(screen)

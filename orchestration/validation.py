@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from expectations.base import Product, Scope
-from orchestration import clock, database
+from orchestration import clock, database, suite_history
 from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome, run_suites
 from orchestration.settings import PLATFORM, PROJECT_ROOT, Settings
@@ -143,9 +143,11 @@ def validate(
     *,
     kinds: Sequence[str] = KINDS,
     relations: Collection[tuple[str, str]] | None = None,
+    keep: bool = False,
 ) -> ValidationReport:
     """Run the suites of `domains` (default: the settings', and the platform's).
 
+    With `keep`, the results go to the history in warehouse_audit as well.
     `relations`, as (database, name), leaves out all others. With `docs_directory`, static pages
     (index.html) are written there. Raises WarehouseError when a relation was not built yet.
     """
@@ -167,8 +169,11 @@ def validate(
         named = {f"{domain} {kind}": products for (domain, kind), products in suites.items()}
         moment = clock.now(settings)
         outcomes = run_suites(settings, named, scope, moment, docs_directory, progress)
+    results = tuple(SuiteResult(d, outcomes[f"{d} {kind}"], kind) for d, kind in suites)
+    if keep:
+        suite_history.record(settings, results)
     return ValidationReport(
-        suites=tuple(SuiteResult(d, outcomes[f"{d} {kind}"], kind) for d, kind in suites),
+        suites=results,
         without_suite=tuple(domain for domain in domains if not has_suite(domain)),
         seconds=time.monotonic() - started,
         docs_directory=docs_directory,

@@ -6,13 +6,14 @@ import dataclasses
 import json
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from wework_outputs import MARKER, build, damage
 
-from orchestration import database, validation
+from orchestration import database, suite_history, validation
 from orchestration.errors import WarehouseError
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -82,6 +83,31 @@ def test_pages_of_an_earlier_run_do_not_stay(outputs: Settings, tmp_path: Path) 
         again = dataclasses.replace(outputs, as_of=datetime(2026, 6, 30, hour))
         validation.validate(again, ["wework"], tmp_path, kinds=["outputs"])
     assert len([*(tmp_path / "validations").rglob("*.html")]) == 6
+
+
+def test_results_are_kept_run_by_run(outputs: Settings) -> None:
+    usage = ("wework_platform", "wework_tenant_usage")
+    assert suite_history.trend(outputs, *usage) == []
+    validation.validate(outputs, ["wework"], kinds=["outputs"])  # looks and keeps nothing
+    assert suite_history.trend(outputs, *usage) == []
+    validation.validate(outputs, ["wework"], kinds=["outputs"], relations=[usage], keep=True)
+    damage(outputs, ["update {wework}.wework_tenant_usage set message_success_rate = 140"])
+    report = validation.validate(outputs, ["wework"], kinds=["outputs"], keep=True)
+    latest, first = suite_history.trend(outputs, *usage)
+    assert (first["failed"], first["unexpected_rows"]) == (0, 0)
+    own = [o for o in report.suites[0].failures if o.relation == usage[1]]
+    assert latest["failed"] == len(own) > 0
+    assert latest["unexpected_rows"] == sum(o.unexpected_rows for o in own)
+    assert latest["expectations"] == first["expectations"]
+    table = suite_history.results_table(outputs)
+    with database.begin(outputs) as connection:
+        oldest = connection.scalar(sa.select(sa.func.min(table.c.checked_at)))
+        past = oldest - timedelta(days=suite_history.KEPT_DAYS + 1)
+        first_run = table.c.checked_at == oldest
+        connection.execute(table.update().values(checked_at=past).where(first_run))
+    validation.validate(outputs, ["wework"], kinds=["outputs"], relations=[usage], keep=True)
+    with database.connect(outputs) as connection:
+        assert connection.scalar(sa.select(sa.func.min(table.c.checked_at))) > oldest
 
 
 def command(settings: Settings) -> subprocess.CompletedProcess[str]:

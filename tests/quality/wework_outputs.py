@@ -115,6 +115,8 @@ def build(settings: Settings, today: date, seed: int = 1, only: Iterable[str] = 
     """Make the six relations anew (or `only` these), with `DAYS` days up to and including today."""
     rows = make(today, seed)
     with database.begin(settings) as connection:
+        audit = database.database_name(settings, "warehouse_audit")
+        connection.exec_driver_sql(f"create schema if not exists {audit}")
         for (schema, name), columns in _COLUMNS.items():
             if only and name not in only:
                 continue
