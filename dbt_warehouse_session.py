@@ -22,6 +22,7 @@ from typing import Any
 
 import dbt.adapters.duckdb.environments as duckdb_environments
 import duckdb
+import mysql.connector
 from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.exceptions import DbtDatabaseError, FailedToConnectError
 from dbt.graph.selector_methods import QualifiedNameSelectorMethod
@@ -108,6 +109,13 @@ def _open_mysql(original: Any, manager: type, connection: Any) -> Any:
         connection.handle, connection.state = None, "fail"
         raise FailedToConnectError(str(error)) from None
     return opened
+
+
+def _connect_with_tls(original: Any, **arguments: Any) -> Any:
+    """The profile cannot ask for a certificate, and the adapter would not hear it."""
+    from orchestration import database
+
+    return original(**arguments, **database.tls_arguments(load_settings(target="mysql").mysql))
 
 
 def add_mysql_query(original: Any, manager: Any, sql: str, *args: Any, **kwargs: Any) -> Any:
@@ -201,6 +209,7 @@ def _wrap(owner: type, name: str, wrapper: Any) -> None:
 
 
 _wrap(MySQLConnectionManager, "open", _open_mysql)
+mysql.connector.connect = functools.partial(_connect_with_tls, mysql.connector.connect)
 _wrap(duckdb_environments.Environment, "initialize_db", _open_duckdb)
 _wrap(duckdb_environments.Environment, "initialize_cursor", _initialize_cursor)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.governance.commands import lineage
+from orchestration.governance.commands import grants, lineage
 from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
@@ -44,6 +44,7 @@ app.add_typer(retention_app, name="retention", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
 app.command()(report)
 app.command("health-report")(health_report)
+app.command()(grants)
 app.command()(lineage)
 
 # What a shell expects of a command that Ctrl-C ended.

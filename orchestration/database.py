@@ -11,12 +11,14 @@ import contextlib
 import errno
 import os
 import re
+import ssl
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pymysql
@@ -176,6 +178,14 @@ def _mysql_engine(server: MySQLConnection, process: int) -> sa.Engine:
     return engine
 
 
+def tls_arguments(server: MySQLConnection) -> dict[str, Any]:
+    """What makes a driver refuse a server without a certificate for its name; both know these."""
+    if not server.tls_verified:
+        return {}
+    authorities = server.ca_file or ssl.get_default_verify_paths().cafile
+    return {"ssl_ca": authorities, "ssl_verify_cert": True, "ssl_verify_identity": True}
+
+
 def _open_mysql(server: MySQLConnection) -> pymysql.Connection:
     connection = pymysql.connect(
         host=server.host,
@@ -186,6 +196,7 @@ def _open_mysql(server: MySQLConnection) -> pymysql.Connection:
         connect_timeout=10,
         local_infile=True,
         client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
+        **tls_arguments(server),
     )
     try:
         check_server_version(connection.get_server_info())
@@ -277,6 +288,12 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
         else "check MYSQL_HOST and MYSQL_PORT and that the server is up, or unset MYSQL_HOST and "
         "run `make mysql-up` for a private one."
     )
+    if "CERTIFICATE_VERIFY_FAILED" in message or "doesn't support SSL" in message:
+        return WarehouseError(
+            f"The MySQL server at {where} has no certificate that proves its name: {message}.",
+            fix="name its authority's PEM file with MYSQL_SSL_CA and reach it by the name in its "
+            "certificate; MYSQL_TLS=off connects without, on a network that you trust.",
+        )
     if code in (2002, 2003):
         if "Name or service not known" in message or "name resolution" in message:
             reason = f"No host is called {server.host}."

@@ -29,6 +29,8 @@ PLATFORM = "platform"
 TARGETS = ("embedded", "mysql")
 TIME_ZONE = "Asia/Shanghai"
 UTC_OFFSET = "+08:00"
+# What is said to these does not leave the machine; to all others it goes encrypted.
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 # What both engines take unquoted; the longest name behind it must stay within MySQL's 64.
 PREFIX = re.compile(r"[A-Za-z0-9_]{0,32}")
 # The years that a MySQL timestamp holds on either side of any time zone.
@@ -45,6 +47,10 @@ class MySQLConnection:
     password: str = field(repr=False)
     # "environment" (MYSQL_* variables) or "private" (the server that `warehouse mysql up` runs)
     origin: str = "environment"
+    # Whether the server must prove by a certificate that it is the one that `host` names.
+    tls_verified: bool = False
+    # Who signed that certificate; empty asks the system's store.
+    ca_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,8 +253,21 @@ def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection
                 f"MYSQL_PORT {port!r} is not a port number.",
                 fix="export a number from 1 to 65535, as in MYSQL_PORT=3306.",
             )
+        default = "off" if env["MYSQL_HOST"] in LOCAL_HOSTS else "verified"
+        tls = one_of("MYSQL_TLS", env.get("MYSQL_TLS") or default, ("verified", "off"))
+        ca_file = env.get("MYSQL_SSL_CA", "")
+        if ca_file and not Path(ca_file).is_file():
+            raise WarehouseError(
+                f"MYSQL_SSL_CA {ca_file!r} is no file.",
+                fix="name the PEM file of the authority that signed the server's certificate.",
+            )
         return MySQLConnection(
-            env["MYSQL_HOST"], int(port), env["MYSQL_USER"], env["MYSQL_PASSWORD"]
+            env["MYSQL_HOST"],
+            int(port),
+            env["MYSQL_USER"],
+            env["MYSQL_PASSWORD"],
+            tls_verified=tls == "verified",
+            ca_file=ca_file,
         )
     file = local_dir / "mysql" / "connection.json"
     if not file.exists():

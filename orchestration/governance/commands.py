@@ -1,9 +1,12 @@
-"""`warehouse lineage`: what becomes of classified columns."""
+"""`warehouse lineage` and `warehouse grants`: where classified columns go, and who reads what."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from orchestration.errors import WarehouseError
 from orchestration.options import Target, say
 from orchestration.settings import load_settings
 
@@ -16,3 +19,32 @@ def lineage(target: Target = None) -> None:
     report = examine(compile_project(settings), settings.target, settings.database_prefix)
     say(report.summary())
     raise typer.Exit(1 if report.leaks else 0)
+
+
+def grants(
+    apply: Annotated[bool, typer.Option("--apply", help="Run the statements.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the server; exit code 1 if it differs.")
+    ] = False,
+    print_: Annotated[bool, typer.Option("--print", help="Show them (the default).")] = False,
+    host: Annotated[str, typer.Option(help="Hosts that the accounts log in from.")] = "localhost",
+    target: Target = None,
+) -> None:
+    """Least-privilege roles on MySQL, from the schema of record: print, apply or check them."""
+    from orchestration.governance import grants as roles
+
+    if apply + check + print_ > 1:
+        raise WarehouseError("--print, --apply and --check exclude each other.", fix="give one.")
+    settings = load_settings(target=target)
+    if apply:
+        count = roles.apply(settings, host)
+        say(
+            f"applied {count} statements; the accounts are locked: give each its password with "
+            "`alter user … identified by … account unlock`."
+        )
+    elif check:
+        found = roles.check(settings)
+        say("\n".join(found) or "the roles are as the schema of record says")
+        raise typer.Exit(1 if found else 0)
+    else:
+        say("".join(f"{statement};\n" for statement in roles.statements(settings, host)))

@@ -270,3 +270,16 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     assert settings.child_environment()["MYSQL_PASSWORD"] == "from-the-file"
     with pytest.raises(WarehouseError, match=r"MYSQL_PASSWORD_FILE .* No such file"):
         load_settings({**env, "MYSQL_PASSWORD_FILE": str(tmp_path / "none")})
+
+
+def test_a_server_elsewhere_must_prove_its_name_unless_named_otherwise(tmp_path):
+    server = mysql_connection(NAMED, tmp_path)
+    assert (server.tls_verified, server.ca_file) == (True, "")
+    assert not mysql_connection(NAMED | {"MYSQL_TLS": "off"}, tmp_path).tls_verified
+    here = NAMED | {"MYSQL_HOST": "127.0.0.1"}
+    assert not mysql_connection(here, tmp_path).tls_verified
+    assert mysql_connection(here | {"MYSQL_TLS": "verified"}, tmp_path).tls_verified
+    with pytest.raises(WarehouseError, match="Unknown MYSQL_TLS 'preferred'"):
+        mysql_connection(NAMED | {"MYSQL_TLS": "preferred"}, tmp_path)
+    with pytest.raises(WarehouseError, match="MYSQL_SSL_CA 'nowhere' is no file"):
+        mysql_connection(NAMED | {"MYSQL_SSL_CA": "nowhere"}, tmp_path)

@@ -1,0 +1,319 @@
+"""The roles of `warehouse grants`, each logged in on a real server: what it may do and may not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+
+import pymysql
+import pytest
+
+from orchestration import database
+from orchestration.errors import WarehouseError
+from orchestration.governance import grants
+from orchestration.operations.writes import WRITES
+from orchestration.schema.deploy import deploy
+from orchestration.schema.record import load_record
+from orchestration.settings import Settings
+
+pytestmark = pytest.mark.mysql
+PASSWORD = "only-for-this-test-7Fq"
+DENIED = {1044, 1142, 1143, 1227, 1370, 1410, 1356, 1345, 3619, 4031, 1396, 1133}
+NOW = datetime(2026, 6, 30)
+
+CORE, WEWORK, CUSTOMER = "{p}saas_unified_core", "{p}wework_platform", "{p}customer_management"
+BUSINESS, HEALTH, AI = "{p}core_business_platform", "{p}health_management", "{p}ai_agent_platform"
+WAREHOUSE, STAGING = "{p}warehouse", "{p}warehouse_staging"
+TENANT, ACCESS = "{p}warehouse_tenant", "{p}warehouse_access"
+
+ALLOWED = {
+    "deployer": (
+        f"create table {CORE}.fresh (a int)",
+        f"alter table {CORE}.fresh add column b int",
+        f"drop table {CORE}.fresh",
+        f"create index ix_fresh on {WAREHOUSE}.tenant_daily (tenant_id)",
+        f"alter table {WAREHOUSE}.tenant_daily drop index ix_fresh",
+        f"select count(*) from {CORE}.saas_tenants",
+        f"create database if not exists {WAREHOUSE}",
+    ),
+    "transformer": (
+        f"select id, email from {CORE}.saas_users",
+        f"select id, name from {CUSTOMER}.customers",
+        f"create table {WAREHOUSE}.mart (tenant_id varchar(36), figure int)",
+        f"insert into {WAREHOUSE}.mart values ('a', 1), ('b', 2)",
+        f"rename table {WAREHOUSE}.mart to {WAREHOUSE}.mart2",
+        f"drop table {WAREHOUSE}.mart2",
+        f"create or replace view {STAGING}.stg as select id, email from {CORE}.saas_users",
+        f"select count(*) from {STAGING}.stg",
+        f"delete from {WEWORK}.wework_tenant_usage",
+        f"create table {WEWORK}.wework_tenant_usage__dbt_tmp like {WEWORK}.wework_tenant_usage",
+        f"drop table {WEWORK}.wework_tenant_usage__dbt_tmp",
+        f"create or replace view {CUSTOMER}.v_customer_360 as "
+        f"select id, tenant_id, name from {CUSTOMER}.customers",
+    ),
+    "operator": (
+        f"update {WEWORK}.wework_accounts set status = 'OFFLINE', updated_at = now()",
+        f"update {CORE}.saas_unified_alerts set status = 'expired'",
+        f"update {AI}.ai_conversations set status = 'idle', updated_at = now()",
+        f"update {BUSINESS}.services set booked_slots = 1, available_slots = 0",
+        f"select * from {BUSINESS}.service_orders where id = 'x' for update",
+        f"select id from {BUSINESS}.services where id = 'x' for update",
+        f"select id from {CORE}.saas_files where id = 'x' for update",
+        f"delete from {CORE}.saas_user_sessions where expires_at < '2000-01-01'",
+        f"select * from {WEWORK}.wework_account_monitor_rules",
+        f"alter table {WEWORK}.wework_message_records check partition p_future",
+        f"select id, name from {CUSTOMER}.customers",
+    ),
+    "analyst": (
+        f"select count(*) from {WAREHOUSE}.tenant_daily",
+        f"select tenant_id from {WAREHOUSE}.fct_quota_utilization_daily",
+        f"select count(*) from {WEWORK}.wework_tenant_usage",
+        f"select count(*) from {AI}.ai_agent_daily",
+    ),
+    "tenant_analyst": (
+        f"select * from {TENANT}.tenant_daily",
+        f"select count(*) from {TENANT}.fct_quota_utilization_daily",
+        "select user()",
+    ),
+    "monitor": (
+        f"select id, status from {CORE}.saas_health_checks",
+        f"select id, status, created_at from {CORE}.saas_unified_alerts",
+        f"select count(id) from {CORE}.saas_system_metrics",
+    ),
+}  # fmt: skip
+FORBIDDEN = {
+    "deployer": (
+        f"update {CORE}.saas_users set email = 'x'",
+        f"delete from {CORE}.saas_users",
+        "create user 'someone'@'%' identified by 'x'",
+        f"grant select on {CORE}.* to current_user()",
+        "select * from mysql.user",
+        "set global max_connections = 5",
+        "create database somebody_elses",
+    ),
+    "transformer": (
+        f"select password_hash from {CORE}.saas_users",
+        f"select * from {CORE}.saas_users",
+        f"select mfa_secret from {CORE}.saas_users where id = 'x'",
+        f"select id from {CORE}.saas_users order by password_hash",
+        f"select id from {CORE}.saas_users where password_hash like '$2%'",
+        f"select login_token from {WEWORK}.wework_accounts",
+        f"select secret_key_hash from {CORE}.saas_api_keys",
+        f"create or replace view {STAGING}.leak as select password_hash from {CORE}.saas_users",
+        f"update {CORE}.saas_users set email = 'x'",
+        f"delete from {CUSTOMER}.customers",
+        f"insert into {CORE}.saas_tenants (id) values ('x')",
+        f"drop table {CUSTOMER}.customers",
+        f"truncate table {WEWORK}.wework_message_records",
+        f"alter table {CUSTOMER}.customers add column x int",
+        f"select * from {ACCESS}.tenant_accounts",
+        f"insert into {ACCESS}.tenant_accounts values ('x', 'y')",
+    ),
+    "operator": (
+        f"update {WEWORK}.wework_accounts set phone = '1'",
+        f"update {WEWORK}.wework_accounts set login_token = '1'",
+        f"update {CORE}.saas_users set email = 'x'",
+        f"update {CORE}.saas_unified_alerts set tenant_id = 'x'",
+        f"update {BUSINESS}.services set base_price = 0",
+        f"update {CUSTOMER}.customers set phone = '1'",
+        f"delete from {CUSTOMER}.customers",
+        f"delete from {CORE}.saas_unified_audit_logs",
+        f"update {CORE}.saas_unified_audit_logs set action = 'read'",
+        f"select password_hash from {CORE}.saas_users",
+        f"select session_token from {CORE}.saas_user_sessions",
+        f"drop table {CUSTOMER}.customers",
+        f"create table {WAREHOUSE}.x (a int)",
+        f"select count(*) from {WAREHOUSE}.tenant_daily",
+    ),
+    "analyst": (
+        f"select email from {CORE}.saas_users",
+        f"select 1 from {CUSTOMER}.customers",
+        f"select * from {CUSTOMER}.v_customer_360",
+        f"select * from {HEALTH}.v_patient_health_overview",
+        f"select * from {CORE}.v_user_permissions",
+        f"select * from {HEALTH}.health_vital_signs_daily",
+        f"select * from {HEALTH}.health_patient_risk",
+        f"select * from {STAGING}.stg",
+        f"insert into {WAREHOUSE}.tenant_daily (tenant_id) values ('x')",
+        f"create table {WAREHOUSE}.x (a int)",
+        f"create view {WAREHOUSE}.x as select 1",
+        f"select * from {ACCESS}.tenant_accounts",
+        f"select * from {TENANT}.tenant_daily",
+        "select load_file('/etc/passwd') from mysql.user",
+    ),
+    "tenant_analyst": (
+        f"select * from {WAREHOUSE}.tenant_daily",
+        f"select * from {ACCESS}.tenant_accounts",
+        f"insert into {ACCESS}.tenant_accounts values ('x', 'y')",
+        f"select * from {CORE}.saas_tenants",
+        f"create or replace view {TENANT}.tenant_daily as select * from {WAREHOUSE}.tenant_daily",
+        f"update {TENANT}.tenant_daily set tenant_id = 'a'",
+        f"delete from {TENANT}.tenant_daily",
+        f"show create view {TENANT}.tenant_daily",
+        f"select * from {CUSTOMER}.v_customer_360",
+        f"explain select * from {TENANT}.tenant_daily",
+    ),
+    "monitor": (
+        f"select check_config from {CORE}.saas_health_checks",
+        f"select * from {CORE}.saas_health_checks",
+        f"select alert_message from {CORE}.saas_unified_alerts",
+        f"select count(*) from {CORE}.saas_users",
+        f"select * from {WAREHOUSE}.tenant_daily",
+        f"update {CORE}.saas_unified_alerts set status = 'resolved'",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(module_mysql_settings: Settings) -> Iterator[Settings]:
+    settings = module_mysql_settings
+    deploy(settings, progress=lambda _: None)
+    prefix = settings.database_prefix
+    named = grants.names(settings, "%")
+    with database.connect(settings) as connection:
+        run = connection.exec_driver_sql
+        run(
+            f"create sql security invoker view {prefix}health_management.v_patient_health_overview"
+            f" as select id, name from {prefix}health_management.health_patients"
+        )
+        run(
+            f"create sql security invoker view {prefix}saas_unified_core.v_user_permissions"
+            f" as select id, username from {prefix}saas_unified_core.saas_users"
+        )
+        run(
+            f"create sql security invoker view {prefix}customer_management.v_customer_360"
+            f" as select id, tenant_id, name from {prefix}customer_management.customers"
+        )
+        try:
+            grants.apply(settings, "%")
+            grants.apply(settings, "%")  # again, changing nothing
+            for role in grants.ROLES:
+                unlock = f"alter user {named.account(role)} identified by '{PASSWORD}'"
+                run(f"{unlock} account unlock".replace("%", "%%"))
+            yield settings
+        finally:
+            for role in grants.ROLES:
+                run(f"drop user if exists {named.account(role)}".replace("%", "%%"))
+                run(f"drop role if exists {named.role(role)}".replace("%", "%%"))
+            run(f"drop user if exists `{named.user(grants.DEFINER)}`@`localhost`")
+
+
+def log_in(settings: Settings, role: str, **more: object) -> pymysql.Connection:
+    tls = more or {"ssl": {"check_hostname": False, "verify_mode": "none"}}
+    return pymysql.connect(
+        host=settings.mysql.host,
+        port=settings.mysql.port,
+        user=grants.names(settings, "%").login(role),
+        password=PASSWORD,
+        autocommit=True,
+        **tls,
+    )
+
+
+def attempt(settings: Settings, role: str, statement: str) -> tuple[int, list]:
+    """The error number (0: none) and the rows."""
+    with closing(log_in(settings, role)) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute(statement.replace("{p}", settings.database_prefix))
+            return 0, list(cursor.fetchall())
+        except pymysql.MySQLError as error:
+            return error.args[0], [error.args[1]]
+
+
+@pytest.mark.parametrize("role", grants.ROLES)
+def test_a_role_may_do_its_work_and_nothing_else(server: Settings, role: str) -> None:
+    wrong = []
+    for statement in ALLOWED[role]:
+        code, said = attempt(server, role, statement)
+        if code:
+            wrong.append(f"refused: {statement}: {code} {said}")
+    for statement in FORBIDDEN[role]:
+        code, said = attempt(server, role, statement)
+        if code not in DENIED:
+            wrong.append(f"not refused: {statement}: {code} {said}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_enough_statements_are_tried() -> None:
+    assert sum(len(s) for tried in (ALLOWED, FORBIDDEN) for s in tried.values()) >= 100
+
+
+def test_a_tenant_analyst_sees_its_own_tenants_only(server: Settings) -> None:
+    prefix = server.database_prefix
+    account = grants.names(server, "%").login("tenant_analyst")
+    with database.begin(server) as connection:
+        run = connection.exec_driver_sql
+        for tenant in ("mine", "theirs"):
+            run(
+                f"insert into {prefix}warehouse.fct_quota_utilization_daily (tenant_id, "
+                f"{', '.join(needed(server))}) values ('{tenant}', "
+                f"{', '.join(needed(server).values())})"
+            )
+        run(f"insert into {prefix}warehouse_access.tenant_accounts values ('{account}', 'mine')")
+        run(f"insert into {prefix}warehouse_access.tenant_accounts values ('x', 'theirs')")
+    view = f"{TENANT}.fct_quota_utilization_daily"
+    assert attempt(server, "tenant_analyst", f"select tenant_id from {view}")[1] == [("mine",)]
+    asked = f"select count(*) from {view} where tenant_id = 'theirs' or 1 = 1"
+    assert attempt(server, "tenant_analyst", asked)[1] == [(1,)]
+    # neither an error raised over a hidden row, nor a count of rows, says that it is there
+    probes = (
+        f"select 1 from {view} where tenant_id <> 'mine' and "
+        "uuid_to_bin(concat('x', tenant_id)) is not null",
+        f"select tenant_id from {view} order by extractvalue(1, concat('~', tenant_id))",
+    )
+    for probe in probes:
+        assert "theirs" not in str(attempt(server, "tenant_analyst", probe))
+    counted = attempt(
+        server,
+        "tenant_analyst",
+        "select sum(table_rows) from information_schema.tables "
+        f"where table_schema like '{prefix}%' and table_type = 'BASE TABLE'",
+    )
+    assert counted == (0, [(None,)])
+
+
+def needed(settings: Settings) -> dict[str, str]:
+    """Columns of fct_quota_utilization_daily that must be given, beside the tenant."""
+    values = {}
+    for column in load_record().table("fct_quota_utilization_daily").stored_columns:
+        if column.name == "tenant_id" or column.nullable or column.default is not None:
+            continue
+        kind = column.base_type
+        text = {"date": "'2026-06-30'", "timestamp": "'2026-06-30'", "varchar": "'x'"}
+        values[column.name] = (
+            f"'{column.enum_values[0]}'" if column.enum_values else text.get(kind, "1")
+        )
+    return values
+
+
+def test_accounts_need_tls(server: Settings) -> None:
+    with pytest.raises(pymysql.MySQLError, match=r"1045|3159|Access denied"):
+        log_in(server, "analyst", ssl_disabled=True)
+
+
+def test_check_says_what_differs(server: Settings) -> None:
+    assert grants.check(server) == []
+    role = grants.names(server, "%").role("analyst").replace("%", "%%")
+    table = f"{server.database_prefix}saas_unified_core.saas_users"
+    with database.connect(server) as connection:
+        connection.exec_driver_sql(f"grant select (email) on {table} to {role}")
+        (found,) = grants.check(server)
+        assert re.search(r"analyst: has select `?email`? on .*saas_users.* too much", found)
+        connection.exec_driver_sql(f"revoke select (email) on {table} from {role}")
+    assert grants.check(server) == []
+
+
+def test_what_operations_write_is_in_the_record() -> None:
+    record = load_record()
+    for name, writes in WRITES.items():
+        known = {column.name for column in record.table(name).stored_columns}
+        assert set(writes.columns) <= known, name
+
+
+def test_duckdb_and_odd_hosts_are_refused(embedded_settings: Settings) -> None:
+    with pytest.raises(WarehouseError, match="DuckDB has no users"):
+        grants.check(embedded_settings)
+    with pytest.raises(WarehouseError, match="no host pattern"):
+        grants.names(embedded_settings, "%' or 1")
