@@ -1,0 +1,135 @@
+"""Dropping a month against deleting it in chunks, on MySQL, with a writer at work.
+
+`python benchmarks/retention_speed.py 1000000` makes tables behind the prefix bench_retention_, and
+drops them at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orchestration import database
+from orchestration.retention.policy import policy_of
+from orchestration.retention.run import run_all
+from orchestration.schema.metadata import metadata_of, table_named
+from orchestration.schema.partitions import CATCH_ALL, Partition, partition_by
+from orchestration.schema.record import load_record
+from orchestration.settings import Settings, load_settings
+
+NAME, CHUNK = "ai_platform_metrics", 5_000
+CUTS = (Partition("p202604", datetime(2026, 5, 1)), Partition("p202606", datetime(2026, 7, 1)),
+        Partition(CATCH_ALL, None))  # fmt: skip
+
+
+def fill(settings: Settings, rows: int) -> sa.Table:
+    """The table, with so many rows in April."""
+    known = table_named(metadata_of(settings), NAME).to_metadata(sa.MetaData())
+    for key in [*known.foreign_key_constraints]:
+        known.constraints.discard(key)
+    name = f"`{known.schema}`.`{NAME}`"
+    with database.begin(settings) as connection:
+        connection.exec_driver_sql(f"drop database if exists `{known.schema}`")
+        connection.exec_driver_sql(f"create database `{known.schema}`")
+        known.create(connection)
+        connection.exec_driver_sql(f"alter table {name} {partition_by('recorded_at', CUTS)}")
+        kind, window = (known.c[c].type.enums[0] for c in ("metric_type", "time_window"))
+        connection.exec_driver_sql(
+            f"insert into {name} (id, tenant_id, platform_id, metric_type, metric_value, "
+            "time_window, recorded_at) select uuid(), 't', 'p', "
+            f"'{kind}', mod(n, 1000), '{window}', "
+            "timestamp('2026-04-01') + interval mod(n, 2500000) second "
+            f"from (with recursive digits(d) as (select 0 union all select d + 1 from digits "
+            "where d < 999) select a.d * 1000000 + b.d * 1000 + c.d as n from digits a, digits b, "
+            f"digits c where a.d < {max(1, rows // 1_000_000)} limit {rows}) as numbers"
+        )
+    return known
+
+
+def with_writer(settings: Settings, known: sa.Table, work: Callable[[], None]) -> str:
+    """How long `work` takes, and how long one insert beside it at the most."""
+    longest, count, ended = 0.0, 0, threading.Event()
+
+    def write() -> None:
+        nonlocal longest, count
+        with database.connect(settings) as connection:
+            while not ended.is_set():
+                began = time.monotonic()
+                connection.exec_driver_sql(
+                    f"insert into `{known.schema}`.`{NAME}` (id, tenant_id, platform_id, "
+                    "metric_type, metric_value, time_window, recorded_at) select uuid(), 't', 'p', "
+                    f"metric_type, 1, time_window, '2026-06-30' from `{known.schema}`.`{NAME}` "
+                    "limit 1"
+                )
+                connection.commit()
+                longest, count = max(longest, time.monotonic() - began), count + 1
+                time.sleep(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    began = time.monotonic()
+    work()
+    seconds = time.monotonic() - began
+    ended.set()
+    writer.join()
+    return f"{seconds:8.2f} s, longest of {count:,} inserts {longest:.3f} s"
+
+
+def delete_in_chunks(settings: Settings, known: sa.Table) -> None:
+    """What retention of a table without partitions does, without the archive."""
+    while True:
+        with database.begin(settings) as connection:
+            done = connection.exec_driver_sql(
+                f"delete from `{known.schema}`.`{NAME}` where recorded_at < '2026-05-01' "
+                f"limit {CHUNK}"
+            ).rowcount
+        if not done:
+            return
+
+
+def drop(settings: Settings, known: sa.Table) -> None:
+    """The bare statement."""
+    with database.connect(settings) as connection:
+        connection.exec_driver_sql(f"alter table `{known.schema}`.`{NAME}` drop partition p202604")
+
+
+def main(rows: int) -> None:
+    """Print a line a way."""
+    settings = replace(
+        load_settings(target="mysql", database_prefix="bench_retention_"),
+        as_of=datetime(2026, 6, 30),
+    )
+    policy = replace(policy_of(load_record().table(NAME)), months=1, minimum_months=1)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(
+            settings, environment={**settings.environment, "WAREHOUSE_ARCHIVE_URL": folder}
+        )
+
+        def retain() -> None:
+            [outcome] = run_all(settings, chosen={NAME: policy})
+            assert not outcome.failed and outcome.done, outcome
+
+        ways: dict[str, Callable[[sa.Table], None]] = {
+            "drop partition": lambda known: drop(settings, known),
+            f"delete in chunks of {CHUNK:,}": lambda known: delete_in_chunks(settings, known),
+            "retention (archive, verify, exchange, drop)": lambda _: retain(),
+        }
+        for name, way in ways.items():
+            known = fill(settings, rows)
+            took = with_writer(settings, known, lambda way=way, known=known: way(known))
+            print(f"{rows:,} rows, {name}: {took}", flush=True)
+            with database.begin(settings) as connection:
+                connection.exec_driver_sql(f"drop database `{known.schema}`")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("WAREHOUSE_ARCHIVE_KEY", "")
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
