@@ -167,6 +167,11 @@ def schedule_rows(settings: Settings) -> list[Row]:
     return [row for row in SCHEDULES if row.domain in (*settings.domains, PLATFORM)]
 
 
+def scheduled_assets() -> set[dg.AssetKey]:
+    """What a row of the table names to be built."""
+    return {dg.AssetKey(key) for row in SCHEDULES for key in row.builds}
+
+
 def default_status(settings: Settings, row: Row) -> DefaultScheduleStatus:
     """The row's own status where schedules run; stopped elsewhere."""
     return row.default_status if schedules_run(settings) else DefaultScheduleStatus.STOPPED

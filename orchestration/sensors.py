@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, DefaultSensorStatus, RunsFilter
 
+from orchestration.automation import FOLLOWS, build_following_sensor
 from orchestration.errors import WarehouseError
 from orchestration.late_data import DAYS_BACK, Finding, find_late_days, to_request
 from orchestration.resources import FILE_HELD
@@ -33,7 +34,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         run = context.dagster_run
         if is_watched(run):
             steps = [event.step_key for event in context.get_step_failure_events()]
-            run_failed(settings, run.job_name, run.run_id, [step for step in steps if step])
+            run_failed(settings, name_of(run), run.run_id, [step for step in steps if step])
 
     @dg.run_status_sensor(
         run_status=DagsterRunStatus.SUCCESS,
@@ -44,9 +45,9 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     def succeeded(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
         if is_watched(run):
-            run_succeeded(settings, run.job_name, run.run_id)
+            run_succeeded(settings, name_of(run), run.run_id)
 
-    return [failed, succeeded]
+    return [failed, succeeded, build_following_sensor(status)]
 
 
 def build_late_data_sensor(settings: Settings, jobs: Sequence[Any]) -> dg.SensorDefinition:
@@ -100,7 +101,14 @@ def _default_status(settings: Settings) -> DefaultSensorStatus:
 
 
 def is_watched(run: DagsterRun) -> bool:
-    """A job's own run: neither assets picked by hand nor a dry run say that a job works."""
+    """A job's own run, or what follows; assets picked by hand and dry runs do not count."""
+    if run.tags.get(SENSOR_TAG) == FOLLOWS:
+        return True
     ops = run.run_config.get("ops", {})
     is_dry = any(op.get("config", {}).get("dry_run") for op in ops.values())
     return not (run.job_name.startswith("__") or run.asset_selection or is_dry)
+
+
+def name_of(run: DagsterRun) -> str:
+    """What an alert calls it: the job, or the sensor whose runs have none of their own."""
+    return FOLLOWS if run.tags.get(SENSOR_TAG) == FOLLOWS else run.job_name

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.ab_tests import ARMS, DOMAIN, RESULTS, refresh_ab_test_results
+from orchestration.automation import BY_CRON
 from orchestration.manifest import Manifest
 from orchestration.resources import pool_of
 from orchestration.settings import Settings
@@ -28,6 +29,7 @@ def build_ab_test_assets(settings: Settings, manifest: Manifest) -> list[dg.Asse
         metadata=translator.get_metadata(node),
         owners=list(translator.get_owners(node)),
         kinds={manifest["metadata"]["adapter_type"], "pandas", "table"},
+        automation_condition=BY_CRON,
         pool=pool_of(settings),
     )
     def ab_test_results(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult[Any]:

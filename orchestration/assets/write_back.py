@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.automation import AT_ONCE
 from orchestration.manifest import Manifest
 from orchestration.operating import Choice, operate
 from orchestration.operations.register import OPERATIONS
@@ -41,6 +42,7 @@ def _asset(settings: Settings, operation: Operation, engine: str) -> dg.AssetsDe
         description=f"{operation.sentence}\n\nColumns of {this.table}: {written}.",
         owners=[f"team:{operation.domain}"],
         kinds={engine, "operation"},
+        automation_condition=AT_ONCE,
         pool=pool_of(settings),
     )
     def write_back(

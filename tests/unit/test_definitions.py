@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from dagster_dbt import DagsterDbtCliRuntimeError
 from orchestration import checks, freshness, schedules
 from orchestration.assets.dbt import wanted_nodes, window_of, with_attached_tests
 from orchestration.assets.write_back import key_of
+from orchestration.automation import AT_ONCE, BY_CRON
 from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
 from orchestration.manifest import is_stale, load_manifest, manifest_path, prepare_manifest
@@ -80,8 +82,13 @@ def mysql_target(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def repository(settings: Settings) -> dg.RepositoryDefinition:
-    return _repository(settings)
+def definitions(settings: Settings) -> dg.Definitions:
+    return build_definitions(settings)
+
+
+@pytest.fixture(scope="module")
+def repository(definitions: dg.Definitions) -> dg.RepositoryDefinition:
+    return definitions.get_repository_def()
 
 
 def _repository(settings: Settings) -> dg.RepositoryDefinition:
@@ -95,7 +102,9 @@ def _described(repository: dg.RepositoryDefinition) -> str:
     for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)
         days = " daily" if node.partitions_def else ""
-        lines.append(f"asset {key.to_user_string()} {node.group_name}{days}")
+        follows = {AT_ONCE: " follows at once", BY_CRON: " follows"}
+        how = follows[node.automation_condition] if node.automation_condition else ""
+        lines.append(f"asset {key.to_user_string()} {node.group_name}{days}{how}")
     for job in sorted(repository.get_all_jobs(), key=lambda job: job.name):
         if not job.name.startswith("__"):
             keys = sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
@@ -544,6 +553,78 @@ class TestSchedules:
             schedules.default_status(
                 replace(settings, environment={"WAREHOUSE_SCHEDULES": "on"}), row
             )
+
+
+class Following:
+    """Evaluations of all conditions, one after the other, and what was built in between."""
+
+    def __init__(self, definitions: dg.Definitions, instance: DagsterInstance) -> None:
+        self.definitions, self.instance = definitions, instance
+        self.graph = definitions.get_repository_def().asset_graph
+        self.cursor = None
+        # No tick of the cron for two hours.
+        assert self.requested(datetime(2026, 6, 30, 7)) == set(), "a first look asks for nothing"
+
+    def requested(self, at: datetime) -> set[str]:
+        """The names of assets that are asked for."""
+        found = dg.evaluate_automation_conditions(
+            self.definitions,
+            self.instance,
+            evaluation_time=at.replace(tzinfo=SHANGHAI),
+            cursor=self.cursor,
+        )
+        self.cursor = found.cursor
+        keys = self.graph.get_all_asset_keys()
+        return {key.path[-1] for key in keys if found.get_num_requested(key)}
+
+    def build(self, database: str, name: str, day: str | None = None) -> None:
+        event = dg.AssetMaterialization(dg.AssetKey([database, name]), partition=day)
+        self.instance.report_runless_asset_event(event)
+
+
+@pytest.fixture
+def following(definitions: dg.Definitions) -> Iterator[Following]:
+    with DagsterInstance.ephemeral() as instance:
+        yield Following(definitions, instance)
+
+
+class TestFollowing:
+    def test_a_write_back_follows_at_once_and_once(self, following: Following) -> None:
+        following.build("wework_platform", "wework_account_statistics")
+        assert following.requested(datetime(2026, 6, 30, 7, 2)) == {"update_account_statistics"}
+        assert following.requested(datetime(2026, 6, 30, 7, 4)) == set()
+
+    def test_a_write_back_waits_while_what_it_reads_fails_its_check(
+        self, following: Following
+    ) -> None:
+        name = "wework_account_health"
+        key = dg.AssetKey(["wework_platform", name])
+        for passed, wanted in ((False, set()), (True, {"update_health_scores"})):
+            following.build(*key.path)
+            following.instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    check_name=checks.CHECK, asset_key=key, passed=passed, blocking=True
+                )
+            )
+            minute = 4 if passed else 2
+            assert following.requested(datetime(2026, 6, 30, 7, minute)) == wanted
+
+    def test_tables_follow_once_between_ticks(self, following: Following) -> None:
+        """However often the days of a tenant are built."""
+        wanted = {"tenant_360"}
+        for hour, expected in ((7, set()), (8, set()), (13, wanted), (14, set()), (19, wanted)):
+            following.build("warehouse", "tenant_daily", "2026-06-29")
+            assert following.requested(datetime(2026, 6, 30, hour, 40)) == expected
+        assert following.requested(datetime(2026, 7, 1, 1)) == set(), "nothing new was built"
+
+    def test_what_schedules_build_and_daily_tables_do_not_follow(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        graph = repository.asset_graph
+        follow = {k for k in graph.get_all_asset_keys() if graph.get(k).automation_condition}
+        assert not follow & schedules.scheduled_assets()
+        assert not [k for k in follow if graph.get(k).partitions_def]
+        assert {key_of(name) for name in WRITE_BACKS} <= follow
 
 
 WHOLE = (
