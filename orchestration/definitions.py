@@ -9,15 +9,15 @@ import dagster as dg
 
 from orchestration.assets.ab_tests import build_ab_test_assets
 from orchestration.assets.dbt import build_dbt_assets
+from orchestration.assets.reports import build_report_assets
 from orchestration.assets.sources import build_source_assets
 from orchestration.assets.write_back import build_write_back_assets
-from orchestration.automation import following
 from orchestration.checks import build_suite_checks
 from orchestration.freshness import build_freshness_checks
 from orchestration.jobs import build_jobs, build_late_jobs
 from orchestration.manifest import load_manifest
 from orchestration.resources import Dbt
-from orchestration.schedules import build_schedules, scheduled_assets
+from orchestration.schedules import build_schedules
 from orchestration.sensors import build_late_data_sensor, build_sensors
 from orchestration.settings import Settings, load_settings
 
@@ -28,7 +28,7 @@ def build_definitions(
     """The code location for these settings; tests replace resources by name."""
     settings = settings or load_settings()
     manifest = load_manifest(settings)
-    models = following(build_dbt_assets(settings, manifest), scheduled_assets())
+    models = build_dbt_assets(settings, manifest)
     sources = build_source_assets(settings, manifest)
     freshness = build_freshness_checks(settings, manifest)
     late = build_late_jobs(settings, manifest)
@@ -39,6 +39,7 @@ def build_definitions(
             models,
             *build_ab_test_assets(settings, manifest),
             *build_write_back_assets(settings, manifest),
+            *build_report_assets(settings, models),
         ],
         asset_checks=[*build_suite_checks(settings), *freshness],
         jobs=[*build_jobs(settings, groups, sources, freshness), *late],

@@ -28,6 +28,32 @@ TREND_DAYS, RECENT_DAYS = 90, 30
 SMALLEST_CELL = 5
 MOST_ROWS = 12
 STATES = ("ONLINE", "OFFLINE", "ERROR")
+# All that the pages read, for who wants to know what stands behind them.
+READS = (
+    "core_business_platform.service_order_funnel_daily",
+    "core_business_platform.v_campaign_performance",
+    "customer_management.v_segment_statistics",
+    "health_management.health_device_performance",
+    "saas_unified_core.saas_quota_usage_realtime",
+    "saas_unified_core.saas_security_daily",
+    "warehouse.agent_scorecard",
+    "warehouse.customer_cohort_retention",
+    "warehouse.customer_rfm",
+    "warehouse.dim_customers",
+    "warehouse.dim_tenants",
+    "warehouse.executive_summary_daily",
+    "warehouse.fct_ai_calls",
+    "warehouse.fct_alerts",
+    "warehouse.fct_health_alerts",
+    "warehouse.fct_messages",
+    "warehouse.fct_order_items",
+    "warehouse.fct_orders",
+    "warehouse.fct_vital_signs",
+    "warehouse.fct_wework_alerts",
+    "warehouse.segment_overlap",
+    "warehouse.tenant_daily",
+    "wework_platform.wework_account_status_daily",
+)
 ORDER_STEPS = ("placed", "paid", "confirmed", "assigned", "started", "completed")
 
 

@@ -6,12 +6,14 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from oracles import health
 from oracles.base import DAY, Raw, half_up
@@ -20,9 +22,11 @@ from typer.testing import CliRunner
 from warehouses import AS_OF, ENGINES, Demo
 
 from orchestration import cli
+from orchestration.assets.reports import build_report_assets
 from orchestration.errors import WarehouseError
-from orchestration.reports.overview import EXECUTIVE, PAGES, Overview, Panel, overviews
+from orchestration.reports.overview import EXECUTIVE, PAGES, READS, Overview, Panel, overviews
 from orchestration.reports.overview_page import column_name, render, row_name, shown, write_pages
+from orchestration.reports.queries import Marts
 from orchestration.reports.words import LANGUAGES, Words
 
 Rows = list[tuple[Any, ...]]
@@ -381,6 +385,38 @@ PANELS: dict[str, Callable[[Facts], Rows]] = {
 }
 # Panels with a test of their own, below; api and quotas are held against the table they show.
 OTHERS = {"api", "quotas", "health_alerts", "devices_by_type", "cohorts", "rfm", "overlaps"}
+
+
+def test_nothing_but_what_is_listed_is_read(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+    table = Marts.table
+
+    def noted(marts: Marts, relation: str, alias: str | None = None) -> Any:
+        read.add(relation)
+        return table(marts, relation, alias)
+
+    monkeypatch.setattr(Marts, "table", noted)
+    for tenant in WHO:
+        overviews(demo.on("embedded"), list(PAGES), tenant)
+    assert sorted(read) == sorted(READS)
+
+
+def test_the_asset_writes_the_pages(demo: Demo, tmp_path: Path) -> None:
+    settings = replace(demo.on("embedded"), local_dir=tmp_path)
+    specs = [dg.AssetSpec(relation.split(".")) for relation in READS]
+
+    @dg.multi_asset(specs=specs)
+    def models(): ...
+
+    [asset] = build_report_assets(settings, models)
+    assert len(asset.dependency_keys) == len(READS)
+    result = dg.materialize([asset], resources={"settings": settings})
+    [event] = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    page = Path(metadata["page"].value)
+    assert page == tmp_path / "reports" / "embedded" / "index.html"
+    assert metadata["pages"].value == 7
+    assert metadata["bytes"].value == sum(file.stat().st_size for file in page.parent.iterdir())
 
 
 def test_every_panel_and_tile_is_tested(demo: Demo) -> None:
