@@ -174,6 +174,16 @@ def test_help_of_every_command(path, embedded_settings):
         assert parameter.name == "help" or getattr(parameter, "help", None), parameter.name
 
 
+def test_a_shell_completes_commands(embedded_settings):
+    asked = {"_WAREHOUSE_COMPLETE": "complete_bash", "COMP_WORDS": "warehouse rep"}
+    done = subprocess.run(
+        [BIN / "warehouse"],
+        env=variables_of(embedded_settings, **asked, COMP_CWORD="1"),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["report"], done.stderr
+
+
 def test_no_command_at_all_shows_the_help(embedded_settings):
     outcome = run(embedded_settings)
     assert outcome.code == 2
