@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="The SaaS warehouse: deploy, fill, build, check and look after the six databases.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 mysql_app = typer.Typer(help="The private MySQL server for development and tests.")

@@ -12,12 +12,13 @@ from orchestration.assets.dbt import build_dbt_assets
 from orchestration.assets.reports import build_report_assets
 from orchestration.assets.sources import build_source_assets
 from orchestration.assets.write_back import build_write_back_assets
+from orchestration.automation import following
 from orchestration.checks import build_suite_checks
 from orchestration.freshness import build_freshness_checks
 from orchestration.jobs import build_jobs, build_late_jobs
 from orchestration.manifest import load_manifest
 from orchestration.resources import Dbt
-from orchestration.schedules import build_schedules
+from orchestration.schedules import build_schedules, scheduled_assets
 from orchestration.sensors import build_late_data_sensor, build_sensors
 from orchestration.settings import Settings, load_settings
 
@@ -28,7 +29,7 @@ def build_definitions(
     """The code location for these settings; tests replace resources by name."""
     settings = settings or load_settings()
     manifest = load_manifest(settings)
-    models = build_dbt_assets(settings, manifest)
+    models = following(build_dbt_assets(settings, manifest), scheduled_assets())
     sources = build_source_assets(settings, manifest)
     freshness = build_freshness_checks(settings, manifest)
     late = build_late_jobs(settings, manifest)
