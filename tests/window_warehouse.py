@@ -77,13 +77,15 @@ class WindowWarehouse:
         with database.begin(self.settings) as connection:
             connection.execute(text, parameters)
 
-    def build(self, as_of: datetime, *options: str, **variables: str) -> tuple[str, ...]:
-        """Build the relations and all models and snapshots that they read; what failed."""
+    def build(
+        self, as_of: datetime, *options: str, parents: bool = True, **variables: str
+    ) -> tuple[str, ...]:
+        """Build the relations and, of `parents`, all that they read; what failed."""
         settings = replace(self.settings, as_of=as_of)
         arguments = _arguments(
             settings,
             ["build", "--quiet", "--no-write-json", *_MODELS, *options],
-            select=" ".join(f"+{relation.split('.')[1]}" for relation in self.relations),
+            select=" ".join("+" * parents + name.split(".")[1] for name in self.relations),
             variables=variables,
         )
         with clean_environment():

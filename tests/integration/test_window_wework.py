@@ -6,6 +6,7 @@ one small set of rows: the tests of an engine run in the order in which they sta
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -162,6 +163,38 @@ def test_a_failing_build_leaves_the_old_rows(warehouse: Warehouse) -> None:
     )
     assert warehouse.build(FIRST_BUILD + timedelta(hours=5)) == ()
     assert warehouse.changes(USAGE) == {}
+
+
+@pytest.mark.parametrize("days", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_backfill_equals_its_days_one_by_one(warehouse: Warehouse, days: int) -> None:
+    """From empty tables, whatever state and message goes on from one day to the next."""
+    chance, last = random.Random(days), day(30)
+    account = f"a-{days}"
+    warehouse.insert(
+        "wework_accounts",
+        {"id": account, "tenant_id": "t1", "account_name": account, "status": "ONLINE",
+         "created_at": at(1), "wework_guid": account},
+    )  # fmt: skip
+    for number in range(1, 31):
+        for _ in range(chance.randrange(4)):
+            moment = datetime(2026, 6, number) + timedelta(seconds=chance.randrange(86_400))
+            status = chance.choice(("sent", "failed", "read"))
+            warehouse.message(moment, account_id=account, send_status=status)
+    as_of = datetime(2026, 7, 1, 12)
+    found = []
+    for step in (days, 1):
+        for table in TABLES:
+            warehouse.execute(f"delete from {{prefix}}wework_platform.{table}")
+        for back in range(days, 0, -step):
+            first = last - timedelta(days=back - 1)
+            window = {"start_date": str(first), "end_date": str(first + timedelta(days=step))}
+            assert warehouse.build(as_of, parents=False, **window) == ()
+        found.append({table: warehouse.read(table) for table in TABLES})
+    at_once, one_by_one = found
+    assert one_by_one == at_once
+    assert {key[-1] for key in at_once[USAGE]} == {
+        last - timedelta(days=n) for n in range(days) if last - timedelta(days=n) >= TENANT_SINCE
+    }
 
 
 @pytest.mark.parametrize(
