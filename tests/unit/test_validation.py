@@ -98,7 +98,7 @@ def test_each_expectation_says_what_it_protects_and_is_the_same_again(
     names = [e.name for _, _, e in first]
     assert sorted(names) == sorted(set(names))
     for _, _, e in first:
-        assert e.protects.endswith(".") and len(e.protects) > 20, e.name
+        assert e.protects.endswith(".") and len(e.protects) > 12, e.name
         assert e.expected and not e.expected.endswith("."), e.name
         assert len(e.name) <= 64, f"{e.name} is too long for a column of MySQL"
 
