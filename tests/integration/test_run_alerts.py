@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 from rows import Row, change, make_tables, rows, table
 
+from orchestration.automation import FOLLOWS
 from orchestration.run_alerts import run_failed, run_succeeded
 from orchestration.schema.reference_data import DEFAULT_TENANT_ID
-from orchestration.sensors import build_sensors
+from orchestration.sensors import SENSOR_TAG, build_sensors
 from orchestration.settings import Settings
 
 AS_OF = datetime(2026, 6, 30, 12)
@@ -43,13 +44,14 @@ def settings(engine_settings: Settings) -> Settings:
     return settings
 
 
-def tick(settings: Settings, **config: Any) -> None:
+def tick(settings: Settings, tags: dict[str, str] | None = None, **config: Any) -> None:
     """Run the job once and let the sensor that listens to such an end hear of it."""
-    failed, succeeded = build_sensors(settings)
+    failed, succeeded, _ = build_sensors(settings)
     with dg.DagsterInstance.ephemeral() as instance:
         ran = nightly.execute_in_process(
             run_config={"ops": {"try_it": {"config": config}}},
             instance=instance,
+            tags=tags,
             raise_on_error=False,
         )
         ends = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
@@ -69,6 +71,16 @@ def tick(settings: Settings, **config: Any) -> None:
 def only(settings: Settings) -> Row:
     [row] = rows(settings, ALERTS)
     return row
+
+
+def test_what_follows_by_itself_is_told_under_its_sensor_s_name(settings: Settings) -> None:
+    following = {SENSOR_TAG: FOLLOWS}
+    tick(settings, following, works=False)
+    assert (only(settings)["source_name"], only(settings)["status"]) == (FOLLOWS, "open")
+    tick(settings, works=True)
+    assert only(settings)["status"] == "open", "another job's success says nothing of it"
+    tick(settings, following, works=True)
+    assert only(settings)["status"] == "resolved"
 
 
 def test_a_failure_opens_an_alert_and_a_later_success_resolves_it(settings: Settings) -> None:
