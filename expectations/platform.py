@@ -24,7 +24,9 @@ AI = "ai_agent_platform"
 
 
 def outputs(scope: Scope) -> list[Product]:
-    """The platform's tables, in a fixed order."""
+    """The platform's tables, in a fixed order; without core there are no tenants to fill them."""
+    if not scope.has("core"):
+        return []
     return [tenant_daily(scope), tenant_360(scope), executive_summary(scope)]
 
 
