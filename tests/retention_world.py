@@ -113,7 +113,7 @@ def online(settings: Settings, name: str) -> set[str]:
             return _online(settings, name)
         except sa.exc.DBAPIError as error:
             # A statement of a killed run is still at work.
-            if error.orig.args[0] not in (1684, 1146):
+            if error.orig.args[0] not in (1684, 1146, 1213, 1205):
                 raise
             time.sleep(0.1)
     raise AssertionError("the dead one's statement does not end")
