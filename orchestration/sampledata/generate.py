@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -377,7 +377,9 @@ class Sink:
         """Leave nothing half-written behind; does nothing after `close`."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._writer is not None:
-            self._writer.close()
+            # Arrow ends a write on Ctrl-C too, and then complains that the rest is missing.
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
             self._writer = None
         self.part.unlink(missing_ok=True)
 
