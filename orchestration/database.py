@@ -174,7 +174,7 @@ def _mysql_engine(server: MySQLConnection, process: int) -> sa.Engine:
         pool_recycle=1800,
     )
     # After SQLAlchemy's own hook, whose `set names` falls back to the server's collation.
-    sa.event.listen(engine, "connect", _set_session)
+    sa.event.listen(engine, "connect", set_session)
     return engine
 
 
@@ -206,7 +206,8 @@ def _open_mysql(server: MySQLConnection) -> pymysql.Connection:
     return connection
 
 
-def _set_session(connection: pymysql.Connection, _record: object) -> None:
+def set_session(connection: pymysql.Connection, _record: object) -> None:
+    """The project's session settings, for a MySQL engine's `connect` event."""
     with connection.cursor() as cursor:
         cursor.execute(SESSION)
 

@@ -82,7 +82,11 @@ def run_suites(
             kwargs=engine_arguments,
         )
         batches = {p.batch(scope) for products in suites.values() for p in products}
-        held.enter_context(_columns_without_rows(source.get_execution_engine().engine, batches))
+        engine = source.get_execution_engine().engine
+        if settings.is_mysql:
+            # Once more: SQLAlchemy's own hook on this engine sets the server's collation.
+            sa.event.listen(engine, "connect", database.set_session)
+        held.enter_context(_columns_without_rows(engine, batches))
         judged: dict[str, list[tuple[Outcome, str]]] = {}
         for suite, products in suites.items():
             judged[suite] = []

@@ -15,7 +15,6 @@ from fault_replay import copy_of
 from warehouses import ENGINES, Demo
 
 from expectations.base import Expectation, Product, Scope
-from orchestration import database
 from orchestration.settings import Settings
 from orchestration.validation import KINDS, products_of, scope_of, validate
 
@@ -134,26 +133,9 @@ def test_damage_is_seen(plain: Settings, domain: str) -> None:
     assert blind <= OF_LARGER_DATA
 
 
-def test_clean_data_raises_no_alarm_on_the_server(demo: Demo) -> None:
-    """test_clean_data.py asks the same of DuckDB."""
-    settings = demo.on("mysql")
-    scope = scope_of(settings)
-    with database.connect(settings, read_only=True) as connection:
-        found = [
-            expectation.name
-            for domain in DOMAINS
-            for product in _products(scope, domain)
-            for expectation in product.expectations
-            if connection.exec_driver_sql(
-                product.look(scope, expectation).replace("%", "%%") + " limit 1"
-            ).first()
-        ]
-    assert found == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
-def test_great_expectations_says_the_same(demo: Demo, engine: str) -> None:
-    report = validate(demo.on(engine), DOMAINS)
+@pytest.mark.parametrize("engine", [pytest.param("embedded", marks=pytest.mark.slow), *ENGINES[1:]])
+def test_clean_data_raises_no_alarm(demo: Demo, engine: str) -> None:
+    """Of any domain, asked as `warehouse validate` does; test_clean_data.py has other data."""
+    report = validate(demo.on(engine))
     assert report.success, report.summary()
-    assert report.total > 400
+    assert report.total > 700
