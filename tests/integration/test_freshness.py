@@ -1,7 +1,7 @@
 """Freshness of the application tables: both sides of each bound, as checks that really ran."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -9,6 +9,7 @@ import pytest
 import yaml
 from rows import insert, make_tables
 
+from orchestration.assets.sources import build_source_assets
 from orchestration.database import database_name
 from orchestration.freshness import Bounds, bounds_of, build_freshness_checks
 from orchestration.schema.record import load_record
@@ -23,6 +24,9 @@ TABLES = ("saas_unified_alerts", "saas_files", "saas_unified_audit_logs", "saas_
 def source(settings: Settings, table: str, warn: int, error: int) -> dict[str, Any]:
     return {
         "name": table,
+        "description": "",
+        "meta": {},
+        "columns": {},
         "schema": database_name(settings, "saas_unified_core"),
         "resource_type": "source",
         "original_file_path": FILE,
@@ -77,6 +81,39 @@ def test_the_check_of_each_table_says_how_old_its_newest_row_is(
         stale: (False, "ERROR", "none since 2026-06-30 07:00:00"),
         empty: (False, "ERROR", "none since 2026-06-30 07:00:00"),
     }
+
+
+def test_an_observation_says_how_many_rows_and_how_new(engine_settings: Settings) -> None:
+    settings = replace(engine_settings, domains=("core",), as_of=NOW)
+    full, empty, without_bounds = TABLES[:3]
+    make_tables(settings, (full, empty, without_bounds))
+    insert(settings, full, {"created_at": NOW - HOUR}, {"created_at": NOW}, {"created_at": NOW})
+    insert(settings, without_bounds, {})
+    sources = {name: source(settings, name, 2, 5) for name in TABLES}
+    sources[without_bounds]["loaded_at_field"] = None
+    adapter = "mysql" if settings.is_mysql else "duckdb"
+    manifest = {"metadata": {"adapter_type": adapter}, "sources": sources}
+    job = dg.Definitions(
+        assets=(found := build_source_assets(settings, manifest)),
+        jobs=[dg.define_asset_job("observe", selection=dg.AssetSelection.assets(*found))],
+        resources={"settings": settings},
+    ).resolve_job_def("observe")
+    run = job.execute_in_process()
+    told = {
+        seen.asset_key.path[-1]: {name: each.value for name, each in seen.metadata.items()}
+        for event in run.get_asset_observation_events()
+        if (seen := event.event_specific_data.asset_observation)
+    }
+    assert set(told) == {full, empty, without_bounds}
+    written = {name: each.pop("last written", None) for name, each in told.items()}
+    assert told == {
+        full: {"dagster/row_count": 3, "newest row": "2026-06-30 12:00:00"},
+        empty: {"dagster/row_count": 0, "newest row": "none since 2026-06-30 07:00:00"},
+        without_bounds: {"dagster/row_count": 1},
+    }
+    # The server's own clock: of now, whatever the warehouse's clock says.
+    assert (written[full] is not None) == settings.is_mysql
+    assert written[full] is None or written[full].startswith(f"{datetime.now(UTC):%Y-}")
 
 
 def test_every_source_with_bounds_can_be_asked() -> None:
