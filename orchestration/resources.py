@@ -94,7 +94,7 @@ class Dbt:
         Raises Failure when a node or a test of severity error fails, and asks for a retry when
         another process holds the DuckDB file.
         """
-        with _own_folder(self.settings, context.run_id) as folder:
+        with _own_folder(self.settings, context.run.run_id) as folder:
             invocation = self._start(build_arguments(_names(context), variables), folder)
             # Not passed to `cli`, which would then select in its own way.
             invocation.context = context
