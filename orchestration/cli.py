@@ -295,6 +295,14 @@ def mysql_env() -> None:
         say(line)
 
 
+@mysql_app.command("clients")
+def mysql_clients() -> None:
+    """Print a folder with mysql, mysqldump and mysqlbinlog, fetched if there are none."""
+    from orchestration import mysql_server
+
+    say(str(mysql_server.clients(_settings())))
+
+
 @contextmanager
 def _errors_in_one_sentence() -> Iterator[None]:
     """Show a WarehouseError as its two sentences; with --debug, its traceback too."""

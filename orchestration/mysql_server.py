@@ -6,7 +6,7 @@ Which server is used, first match wins:
 2. ``mysqld`` 8.0 or newer on the PATH (MySQL, not MariaDB), with a data directory of our own.
 3. Debian family: the server package and what it depends on, fetched from the package mirror this
    machine is already configured for, unpacked below ``.local/mysql`` and run through its own
-   dynamic loader. Nothing is installed.
+   dynamic loader. Nothing is installed. MySQL's client programs come with it.
 
 Layout below ``<local_dir>/mysql``::
 
@@ -14,6 +14,7 @@ Layout below ``<local_dir>/mysql``::
     lock              held while a command works
     packages/         downloaded packages and closure.json, the list that is complete
     server/           the unpacked packages
+    bin/              MySQL's client programs, for a PATH
     data/ run/        data directory; socket, log, pid file
 
 ``server``, ``data`` and ``run`` move to a directory below /var/tmp when the user that the server
@@ -41,7 +42,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ from orchestration.errors import WarehouseError
 from orchestration.settings import Settings, development_mask_key, mysql_connection
 
 USER = "warehouse"
+CLIENTS = ("mysql", "mysqldump", "mysqlbinlog")
+SERVER_PACKAGES = ("mysql-server-core", "mysql-client-core")
 ACCESS_DENIED = 1045
 SOCKET = "mysqld.sock"
 SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path without the closing NUL
@@ -225,6 +228,40 @@ def env_lines(settings: Settings) -> list[str]:
         or development_mask_key(settings.local_dir),
     }
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+def clients(settings: Settings) -> Path:
+    """A folder for a PATH with `mysql`, `mysqldump` and `mysqlbinlog`, as backups need them.
+
+    They are those of the PATH if they are MySQL's, else those of the package mirror.
+    """
+    base = _base(settings)
+    with _io_errors(base), _lock(base):
+        folder = base / "bin"
+        folder.mkdir(exist_ok=True)
+        for name in CLIENTS:
+            words = " ".join(map(shlex.quote, _client(name, base)))
+            _write_atomically(folder / name, f'#!/bin/sh\nexec {words} "$@"\n', mode=0o755)
+        return folder
+
+
+def _client(name: str, base: Path) -> tuple[str, ...]:
+    own = str((base / "bin").resolve())
+    folders = [f for f in os.environ.get("PATH", os.defpath).split(os.pathsep) if f != own]
+    on_path = shutil.which(name, path=os.pathsep.join(folders))
+    if on_path and not _version_problem(_version(on_path)):
+        return (on_path,)
+    for tree in (base / "server", *(home / "server" for home in _homes(base)), base / "client"):
+        if command := _unpacked(tree, f"usr/bin/{name}"):
+            return command
+    lack = f"No MySQL client programs to use: the PATH has no {name} of MySQL 8.0 or newer"
+    _unpack(_fetch(base / "client-packages", SERVER_PACKAGES[1:], lack), base / "client")
+    if command := _unpacked(base / "client", f"usr/bin/{name}"):
+        return command
+    raise WarehouseError(
+        f"The packages that the mirror gave have no {name}.",
+        fix="install MySQL's client programs, 8.0 or newer.",
+    )
 
 
 # -- a server somebody else runs -----------------------------------------------------------------
@@ -444,7 +481,10 @@ def _program(places: Places, account: Account | None) -> Program:
             program = _unpacked_program(tree, account)
             if program:
                 return program
-    packages = _fetch(places.base / "packages", refused)
+    lack = "No MySQL server to use: MYSQL_HOST is not set, the PATH has no mysqld 8.0 or newer" + (
+        f" ({refused})" if refused else ""
+    )
+    packages = _fetch(places.base / "packages", SERVER_PACKAGES, lack)
     _unpack(packages, own)
     program = _unpacked_program(own, account)
     if program is None:
@@ -455,7 +495,7 @@ def _program(places: Places, account: Account | None) -> Program:
     return program
 
 
-def _version(*command: str, account: Account | None) -> str:
+def _version(*command: str, account: Account | None = None) -> str:
     """What ``mysqld --version`` says; empty when it cannot be run."""
     try:
         done = subprocess.run(
@@ -471,17 +511,9 @@ def _version(*command: str, account: Account | None) -> str:
 def _unpacked_program(tree: Path, account: Account | None) -> Program | None:
     """The server below ``tree``, run by its own loader; None unless ``account`` can run it."""
     tree = tree.resolve()  # a symlink may lead out of a directory that ``account`` cannot enter
-    mysqld = tree / "usr/sbin/mysqld"
-    # /lib and /lib64 are symlinks into /usr on a machine, but separate directories in packages.
-    roots = [tree / name for name in ("lib", "usr/lib", "lib64", "usr/lib64")]
-    shared = sorted(file for root in roots for file in root.rglob("*.so.*"))
-    loaders = [file for file in shared if file.name.startswith("ld-linux")]
-    if not mysqld.is_file() or not loaders:
-        return None
-    libraries = sorted({str(file.parent) for file in shared})
-    command = (str(loaders[0]), "--library-path", ":".join(libraries), str(mysqld))
-    version = _version(*command, account=account)
-    if not version or _version_problem(version):
+    command = _unpacked(tree, "usr/sbin/mysqld")
+    version = _version(*command, account=account) if command else ""
+    if not command or not version or _version_problem(version):
         return None
     options = (
         f"--lc-messages-dir={tree}/usr/share/mysql",
@@ -491,19 +523,30 @@ def _unpacked_program(tree: Path, account: Account | None) -> Program | None:
     return Program(command, options, version)
 
 
+def _unpacked(tree: Path, program: str) -> tuple[str, ...] | None:
+    """How to run a program of the packages in ``tree``; None without it."""
+    tree = tree.resolve()
+    # /lib and /lib64 are symlinks into /usr on a machine, but separate directories in packages.
+    roots = [tree / name for name in ("lib", "usr/lib", "lib64", "usr/lib64")]
+    shared = sorted(file for root in roots for file in root.rglob("*.so.*"))
+    loaders = [file for file in shared if file.name.startswith("ld-linux")]
+    if not (tree / program).is_file() or not loaders:
+        return None
+    libraries = sorted({str(file.parent) for file in shared})
+    return (str(loaders[0]), "--library-path", ":".join(libraries), str(tree / program))
+
+
 # -- fetching it from the machine's package mirror -----------------------------------------------
 
 
-def _fetch(packages: Path, refused: str | None) -> list[Path]:
-    """The server's package files, downloaded unless they are all there."""
+def _fetch(packages: Path, stems: Sequence[str], lack: str) -> list[Path]:
+    """The packages' files, downloaded unless they are all there; ``lack`` says why it must be."""
     complete = _complete_closure(packages)
     if complete:
         return complete
-    because = f" ({refused})" if refused else ""
     if not all(shutil.which(tool) for tool in ("apt-get", "apt-cache", "apt-config", "dpkg-deb")):
         raise WarehouseError(
-            f"No MySQL server to use: MYSQL_HOST is not set, the PATH has no mysqld 8.0 or newer"
-            f"{because}, and this machine has no apt-get to fetch one with.",
+            f"{lack}, and this machine has no apt-get to fetch one with.",
             fix="install MySQL 8.0 or newer, or set MYSQL_HOST, MYSQL_USER and MYSQL_PASSWORD.",
         )
     packages.mkdir(parents=True, exist_ok=True)
@@ -515,17 +558,16 @@ def _fetch(packages: Path, refused: str | None) -> list[Path]:
     for stanza in stanzas:
         apt = _Apt(packages, stanza)
         reason = apt.update()
-        package = apt.server_package()
-        if package:
-            _download(apt, package)
+        names = [name for stem in stems if (name := apt.newest(stem))]
+        if len(names) == len(stems):
+            _download(apt, names)
             shutil.rmtree(apt.state, ignore_errors=True)  # 60 MB of package lists
             return _complete_closure(packages)
-        reasons.append(reason or "it has no package mysql-server-core")
+        reasons.append(reason or f"it has no package {' or '.join(stems)}")
     if not reasons:
         reasons = ["apt has no usable source configured"]
     raise WarehouseError(
-        f"No MySQL server to use: MYSQL_HOST is not set, the PATH has no mysqld 8.0 or newer"
-        f"{because}, and the package mirror did not give one: {reasons[0]}.",
+        f"{lack}, and the package mirror did not give one: {reasons[0]}.",
         fix="check the network and `apt-get update`, install MySQL 8.0 or newer, or set MYSQL_HOST,"
         " MYSQL_USER and MYSQL_PASSWORD.",
     )
@@ -543,11 +585,11 @@ def _complete_closure(packages: Path) -> list[Path]:
     return []
 
 
-def _download(apt: _Apt, package: str) -> None:
-    sizes = apt.closure(package)
+def _download(apt: _Apt, names: Sequence[str]) -> None:
+    sizes = apt.closure(names)
     megabytes = sum(sizes.values()) / 1e6
-    _say(f"fetching {package} and what it needs: {len(sizes)} packages, {megabytes:.0f} MB")
-    apt.run("apt-get", "install", "--download-only", package)
+    _say(f"fetching {names[0]} and what it needs: {len(sizes)} packages, {megabytes:.0f} MB")
+    apt.run("apt-get", "install", "--download-only", *names)
     for stale in apt.archives.glob("*.deb"):
         if stale.name not in sizes:
             stale.unlink()
@@ -610,13 +652,12 @@ class _Apt:
         lines = re.findall(r"^(?:E: |W: (?=Failed to fetch))(.*)", done.stderr, re.MULTILINE)
         return lines[0].strip() if lines else None
 
-    def server_package(self) -> str | None:
-        """The newest MySQL server package on offer."""
+    def newest(self, stem: str) -> str | None:
+        """The newest package on offer of that name, with or without a version in it."""
         names = _output(
-            "apt-cache", "search", "--names-only", r"^mysql-server-core(-[0-9.]+)?$",
-            env=self.environment(),
-        )  # fmt: skip
-        found = re.findall(r"^(mysql-server-core(?:-([0-9.]+))?) - ", names, re.MULTILINE)
+            "apt-cache", "search", "--names-only", rf"^{stem}(-[0-9.]+)?$", env=self.environment()
+        )
+        found = re.findall(rf"^({stem}(?:-([0-9.]+))?) - ", names, re.MULTILINE)
         # The unnumbered package follows the newest version.
         order = {
             name: tuple(int(part) for part in number.split(".") if part) if number else (999,)
@@ -624,11 +665,11 @@ class _Apt:
         }
         return max(order, key=lambda name: order[name], default=None)
 
-    def closure(self, package: str) -> dict[str, int]:
-        """File name -> bytes of the package and everything it depends on."""
+    def closure(self, names: Sequence[str]) -> dict[str, int]:
+        """File name -> bytes of the packages and everything they depend on."""
         text = self.run(
             "apt-get", "install", "--print-uris", "-q",
-            "-o", f"Dir::Cache::archives={self.state / 'empty'}", package,
+            "-o", f"Dir::Cache::archives={self.state / 'empty'}", *names,
         )  # fmt: skip
         files = re.findall(r"^'[^']+' (\S+\.deb) (\d+)", text, re.MULTILINE)
         return {name: int(size) for name, size in files}
@@ -744,7 +785,7 @@ def _output(*command: str, env: dict[str, str] | None = None) -> str:
 def _unpack(files: list[Path], tree: Path) -> None:
     """Unpack packages into ``tree``; it appears only when all of them are unpacked."""
     _say(f"unpacking {len(files)} packages into {tree}")
-    fresh = tree.with_name("server.new")
+    fresh = tree.with_name(f"{tree.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     for file in files:
