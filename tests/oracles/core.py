@@ -170,7 +170,6 @@ def _user(row: Row, as_of: datetime) -> Row:
         "email_key": keyed(row["email"]),
         "phone_masked": phone_masked(row["phone"]),
         "phone_key": keyed(row["phone"]),
-        "job_title": row["position"],
         "is_locked_out": row["locked_until"] is not None and row["locked_until"] > as_of,
         "last_login_network": network(row["last_login_ip"]),
     }
