@@ -16,6 +16,7 @@ import typer
 
 from orchestration.errors import WarehouseError
 from orchestration.governance.commands import grants, lineage
+from orchestration.lake.commands import app as lake_app
 from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
@@ -40,6 +41,7 @@ app.add_typer(order_app, name="order", no_args_is_help=True)
 app.add_typer(capacity_app, name="capacity", no_args_is_help=True)
 app.add_typer(quota_app, name="quota", no_args_is_help=True)
 app.add_typer(retention_app, name="retention", no_args_is_help=True)
+app.add_typer(lake_app, name="lake", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
 app.command()(report)
 app.command("health-report")(health_report)

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from orchestration.errors import WarehouseError
 from orchestration.retention.policy import sealed_columns
-from orchestration.retention.rows import CHUNK_ROWS, Digest, Values
+from orchestration.retention.rows import CHUNK_ROWS, Digest, Values, row_hash
 from orchestration.sampledata.conform import arrow_type
 from orchestration.schema.record import Table
 from orchestration.settings import Settings
@@ -108,9 +108,16 @@ class Archive:
         return ""
 
     def manifest(self, table: Table, month: date) -> Manifest | None:
-        """The month's manifest, once what a killed run left behind is settled; None without."""
-        folder = self._folder(table, month)
+        """The month's manifest, once what a killed run left behind is settled; None without.
+
+        For whoever holds the table's lock: what another run writes just now would be cleared away.
+        """
         self._settle(table, month)
+        return self.peek(table, month)
+
+    def peek(self, table: Table, month: date) -> Manifest | None:
+        """The month's manifest as it lies there, for whoever only looks."""
+        folder = self._folder(table, month)
         try:
             return Manifest(**json.loads(self.fs.cat_file(f"{folder}/{MANIFEST}")))
         except FileNotFoundError:
@@ -122,6 +129,11 @@ class Archive:
                 "of its rows are still online.",
             ) from None
 
+    def settle(self, table: Table) -> None:
+        """Complete or clear away what killed runs left of the table behind; needs its lock too."""
+        for month in self.months(table):
+            self._settle(table, month)
+
     def months(self, table: Table) -> list[date]:
         """The months with a folder, in order."""
         try:
@@ -132,6 +144,18 @@ class Archive:
         return sorted(
             date.fromisoformat(f"{name[6:]}-01") for name in names if name.startswith("month=")
         )
+
+    def is_current(self, table: Table, manifest: Manifest) -> bool:
+        """Whether the month has the record's columns, types and classification of today."""
+        return (manifest.columns, list(manifest.sealed)) == (
+            types_of(table),
+            list(sealed_columns(table)),
+        )
+
+    def size(self, table: Table, month: date) -> int:
+        """The bytes of the month's files."""
+        files = [f"{self._folder(table, month, under)}/{DATA}" for under in ("", "/_sealed")]
+        return sum(self.fs.size(file) for file in files if self.fs.exists(file))
 
     def write(
         self, table: Table, month: date, rows: Iterable[Values], now: datetime, expiring: bool
@@ -145,7 +169,7 @@ class Archive:
             rows=0,
             checksum="",
             written_at=now.isoformat(sep=" "),
-            columns={c.name: str(arrow_type(c)) for c in table.stored_columns},
+            columns=types_of(table),
             sealed=sealed,
             key_id=key_id(self._key) if sealed and self._key else "",
             salt=salt.hex(),
@@ -173,18 +197,28 @@ class Archive:
 
     def rows(self, table: Table, month: date, manifest: Manifest) -> Iterator[Values]:
         """The month's rows; Damaged at their end unless count and checksum are the manifest's."""
-        digest = Digest()
-        for values in self._read(table, month, manifest, DATA):
-            digest.add(values)
+        for _, values in self._hashed(table, month, manifest):
             yield values
-        self._judge(manifest, digest)
 
     def hashes(self, table: Table, month: date, manifest: Manifest) -> set[int]:
         """The hashes of all rows, of a month that was found whole."""
+        return {found for found, _ in self._hashed(table, month, manifest)}
+
+    def _hashed(
+        self, table: Table, month: date, manifest: Manifest
+    ) -> Iterator[tuple[int, Values]]:
+        """Rows by the record's columns of today; what came since the month was written is NULL."""
         digest = Digest()
-        found = {digest.add(values) for values in self._read(table, month, manifest, DATA)}
+        at = {name: position for position, name in enumerate(manifest.columns)}
+        order = [at.get(column.name) for column in table.stored_columns]
+        is_same = order == list(range(len(manifest.columns)))
+        for values in self._read(table, month, manifest, DATA):
+            found = digest.add(values)
+            if not is_same:
+                values = tuple(None if i is None else values[i] for i in order)
+                found = row_hash(values)
+            yield found, values
         self._judge(manifest, digest)
-        return found
 
     def _compare(self, manifest: Manifest, rows: Iterable[Values]) -> None:
         digest = Digest()
@@ -327,6 +361,11 @@ class Archive:
             file.flush()
             with contextlib.suppress(OSError, AttributeError, ValueError):
                 os.fsync(file.fileno())
+
+
+def types_of(table: Table) -> dict[str, str]:
+    """The type in Parquet of each stored column."""
+    return {column.name: str(arrow_type(column)) for column in table.stored_columns}
 
 
 def _place(manifest: Manifest) -> bytes:

@@ -53,7 +53,7 @@ def run(
     if dry_run:
         _planned(settings, table or (), as_json, rows)
         return
-    outcomes = run_all(settings, table or (), rows_a_run=rows, progress=progress)
+    outcomes = run_all(settings, table or (), rows_a_run=rows, progress=progress, trigger="manual")
     _shown(outcomes, as_json, done=True)
 
 
@@ -72,7 +72,7 @@ def status(target: Target = None, as_json: AsJson = False) -> None:
             continue
         found = []
         for month in archive.months(retained_table(known.name)):
-            if manifest := archive.manifest(known, month):
+            if manifest := archive.peek(known, month):
                 found.append(
                     {
                         "month": months_name(month),
@@ -129,6 +129,8 @@ def horizon(target: Target = None, as_of: AsOf = None, as_json: AsJson = False) 
     found = extend_horizon(load_settings(target=target, as_of=as_of))
     if as_json:
         say(json.dumps([asdict(each) for each in found]))
+    elif not found:
+        say("no partitions to make: DuckDB has none, nor has any table of these domains.")
     else:
         for each in found:
             say(
@@ -145,27 +147,41 @@ def add(
     reason: Annotated[str, typer.Option(help="Why, as an auditor would ask.")],
     tenant: Annotated[str, typer.Option(help="Id of the tenant.")] = "",
     table: Annotated[str, typer.Option(help="One table; without it all of the tenant's.")] = "",
+    target: Target = None,
     as_of: AsOf = None,
 ) -> None:
     """Keep a tenant's rows, or a table's, whatever the policy says."""
     from orchestration.retention.archive import Archive
     from orchestration.retention.holds import add_hold
+    from orchestration.retention.looking import tables_with
+    from orchestration.retention.trail import leave
 
-    settings = load_settings(as_of=as_of)
+    settings = load_settings(target=target, as_of=as_of)
     hold = add_hold(Archive(settings), tenant, table, reason, clock.now(settings))
     say(f"hold {hold.id} is in force.")
+    if tenant and not (found := tables_with(settings, tenant, table)):
+        progress(f"Nothing online is of a tenant {tenant}: see that its id is right.")
+    elif tenant:
+        say(f"It keeps rows of {', '.join(found)}.")
+    leave(settings, "hold", table, tenant, hold=hold.id, reason=reason, trigger="manual")
 
 
 @hold_app.command("release")
 def release(
-    hold: Annotated[str, typer.Argument(help="As `hold list` names it.")], as_of: AsOf = None
+    hold: Annotated[str, typer.Argument(help="As `hold list` names it.")],
+    target: Target = None,
+    as_of: AsOf = None,
 ) -> None:
     """End a hold; its rows go with the next runs."""
     from orchestration.retention.archive import Archive
     from orchestration.retention.holds import release_hold
+    from orchestration.retention.trail import leave
 
-    settings = load_settings(as_of=as_of)
-    say(f"hold {release_hold(Archive(settings), hold, clock.now(settings)).id} is released.")
+    settings = load_settings(target=target, as_of=as_of)
+    ended = release_hold(Archive(settings), hold, clock.now(settings))
+    say(f"hold {ended.id} is released.")
+    told = {"hold": ended.id, "reason": ended.reason, "trigger": "manual"}
+    leave(settings, "release", ended.table, ended.tenant, **told)
 
 
 @hold_app.command("list")

@@ -91,7 +91,7 @@ def look(
 def _archived(archive: Archive, table: Table) -> dict[date, Archived]:
     found = {}
     for month in archive.months(table):
-        if known := archive.manifest(table, month):
+        if known := archive.peek(table, month):
             until = date.fromisoformat(known.keep_until) if known.keep_until else None
             found[month] = Archived(known.rows, known.expiring, until)
     return found
@@ -128,6 +128,19 @@ def may_go(
         children = raw_table(child, schema_of(settings, child)).alias()
         conditions.append(~sa.exists().where(children.c[column] == source.c[target]))
     return conditions
+
+
+def tables_with(settings: Settings, tenant: str, table: str = "") -> list[str]:
+    """The tables with a policy that have rows of the tenant now."""
+    found = []
+    with database.connect(settings) as connection:
+        for known in load_record(settings.domains):
+            if known.retention and table in ("", known.name):
+                source = raw_table(known, schema_of(settings, known))
+                asked = sa.select(source.c.tenant_id).where(source.c.tenant_id == tenant).limit(1)
+                if connection.scalar(asked) is not None:
+                    found.append(known.name)
+    return found
 
 
 def referring(record: Record, table: str) -> list[tuple[Table, str, str]]:

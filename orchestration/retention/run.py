@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from orchestration import clock, database
 from orchestration.errors import WarehouseError
 from orchestration.operations.running import is_collision, only_one, transaction
-from orchestration.retention.archive import Archive, Damaged, Manifest
+from orchestration.retention.archive import Archive
+from orchestration.retention.archiving import Archiving
 from orchestration.retention.holds import held_tenants, read_holds
 from orchestration.retention.looking import (
     count_by_month,
@@ -38,16 +39,19 @@ from orchestration.retention.rows import (
     canonical_rows,
     in_month,
     raw_table,
-    read_rows,
     row_hash,
     select_all,
 )
+from orchestration.retention.trail import leave
 from orchestration.schema.partitions import CATCH_ALL, extend_partitions
 from orchestration.schema.record import Table, load_record
 from orchestration.settings import Settings
 
 DELETE_ROWS = 1_000
+# Everybody who comes to the table queues behind a lock that waits: so short, then room for them.
+LOCK_SECONDS, LOCK_ATTEMPTS = 1, 4
 Progress = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass
@@ -86,11 +90,12 @@ def run_all(
     chosen: Mapping[str, Policy] | None = None,
     rows_a_run: int = ROWS_A_RUN,
     progress: Progress = lambda _: None,
+    trigger: str = "scheduled",
 ) -> list[Outcome]:
     """Plan and carry out, a table at a time; what fails with one is told and stops no other."""
     outcomes = []
     for policy, distrust in _chosen(settings, tables, chosen):
-        retention = _Retention(settings, policy, distrust, rows_a_run, progress)
+        retention = _Retention(settings, policy, distrust, rows_a_run, progress, trigger)
         with only_one(settings, f"retention.{policy.table}"):
             outcomes.append(retention.carried_out())
     _remember(settings, outcomes)
@@ -100,13 +105,15 @@ def run_all(
 def _chosen(
     settings: Settings, tables: Sequence[str], chosen: Mapping[str, Policy] | None
 ) -> list[tuple[Policy, str]]:
-    known = policies(settings) if chosen is None else chosen
+    record = load_record(settings.domains)
+    names = [t.name for t in record if t.retention] if chosen is None else list(chosen)
     for name in tables:
-        if name not in known:
+        if name not in names:
             raise WarehouseError(
                 f"{name} has no retention policy here.",
-                fix=f"choose one of: {', '.join(known)}.",
+                fix=f"choose one of: {', '.join(names)}.",
             )
+    known = policies(settings) if chosen is None else chosen
     distrust = distrust_of(settings, known, clock.now(settings))
     return [(policy, distrust) for name, policy in known.items() if not tables or name in tables]
 
@@ -129,16 +136,15 @@ class _Retention:
         distrust: str = "",
         rows_a_run: int = ROWS_A_RUN,
         progress: Progress = lambda _: None,
+        trigger: str = "scheduled",
     ) -> None:
         self.settings, self.policy, self.progress = settings, policy, progress
-        self.now = clock.now(settings)
-        self.archive = Archive(settings)
-        self.table: Table = load_record().table(policy.table)
-        self.online = raw_table(self.table, schema_of(settings, self.table))
+        self.trigger = trigger
+        self.months = Archiving(settings, policy)
+        self.now, self.archive = self.months.now, self.months.archive
+        self.table, self.online = self.months.table, self.months.online
         self.out = taken_out(settings, self.table)
         self.distrust, self.rows_a_run = distrust, rows_a_run
-        names = [c.name for c in self.table.stored_columns]
-        self.key_at = [names.index(name) for name in self.table.primary_key]
 
     def planned(self) -> Outcome:
         holds = read_holds(self.archive)
@@ -151,81 +157,37 @@ class _Retention:
         outcome = Outcome(self.policy.table, str(self.policy.cutoff(self.now)), [])
         try:
             with database.friendly_errors(self.settings):
+                self.archive.settle(self.table)
                 outcome = self.planned()
                 for step in outcome.steps:
                     if step.action in ("archive", "drop", "delete", "finish"):
                         self.progress(f"{step.table}: {step.action} {step.what} ({step.rows:,})")
+                        started = time.monotonic()
                         rows = getattr(self, f"_{step.action}")(step)
                         outcome.done.append(replace(step, rows=rows))
+                        self._tell(step.action, time.monotonic() - started, of=step.what, rows=rows)
         except (WarehouseError, sa.exc.DBAPIError, pa.ArrowException) as error:
             outcome.failed = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
             self.progress(f"{self.policy.table}: gave up: {outcome.failed}")
+            with contextlib.suppress(Exception):  # the run's error is the one to show
+                self._tell("gave up", time.monotonic() - began, error=outcome.failed)
         outcome.seconds = round(time.monotonic() - began, 3)
         return outcome
 
-    def _rows(self, source: sa.TableClause, month: date) -> Iterator[Values]:
-        where = in_month(source, self.policy.moment, *month_bounds(month))
-        with database.connect(self.settings) as connection:
-            yield from read_rows(connection, self.table, source, *where)
+    def _tell(self, step: str, seconds: float, **told: Any) -> None:
+        told |= {"kept_from": str(self.policy.cutoff(self.now)), "trigger": self.trigger}
+        leave(self.settings, step, self.policy.table, seconds=seconds, **told)
 
     def _archive(self, step: Step) -> int:
         month = parse_month(step.what)
-        return self._archived(month).rows
-
-    def _archived(self, month: date) -> Manifest:
-        """The manifest of a month whose archive was read back, and has all that is online."""
-        known = self.archive.manifest(self.table, month)
-        if known is None:
-            return self._written(month)
-        try:
-            return self._merged(known, month, self.online)
-        except Damaged:
-            if known.expiring or self._count(month) < known.rows:
-                raise
-            return self._written(month)  # all of its rows are online
-
-    def _written(self, month: date) -> Manifest:
-        rows = self._rows(self.online, month)
-        return self.archive.write(self.table, month, rows, self.now, expiring=False)
-
-    def _count(self, month: date) -> int:
-        where = in_month(self.online, self.policy.moment, *month_bounds(month))
-        query = sa.select(sa.func.count()).select_from(self.online).where(*where)
-        with database.connect(self.settings) as connection:
-            return int(connection.scalar(query) or 0)
-
-    def _merged(self, known: Manifest, month: date, source: sa.TableClause) -> Manifest:
-        """The archive with all rows of `source` in it, as they are; none that was archived goes."""
-        archived = self.archive.hashes(self.table, month, known)
-        seen, fresh = 0, []
-        for values in self._rows(source, month):
-            seen += 1
-            if row_hash(values) not in archived:
-                fresh.append(values)
-        keys = {self._key(values) for values in fresh}
-
-        def both() -> Iterator[Values]:
-            for values in self.archive.rows(self.table, month, known):
-                if self._key(values) not in keys:
-                    yield values
-            yield from fresh
-
-        if fresh:
-            known = self.archive.write(self.table, month, both(), self.now, known.expiring)
-        if known.rows > seen and not known.expiring:  # somebody else deletes there
-            known = replace(known, expiring=True)
-            self.archive.change(self.table, month, known)
-        return known
-
-    def _key(self, values: Values) -> Values:
-        return tuple(values[position] for position in self.key_at)
+        return self.months.archived(month).rows
 
     def _expiring(self, months: Sequence[date]) -> None:
         """Archive, verify and mark months that are about to leave."""
         if not self.policy.archive:
             return
         for month in months:
-            known = self._archived(month)
+            known = self.months.archived(month)
             if not known.expiring:
                 self.archive.change(self.table, month, replace(known, expiring=True))
 
@@ -248,7 +210,7 @@ class _Retention:
             run(f"create table {out} like {table}")
             run(f"alter table {out} remove partitioning")
             try:
-                run(f"lock tables {table} write, {out} write")
+                _patiently(connection, lambda: run(f"lock tables {table} write, {out} write"))
                 run(f"alter table {table} exchange partition {part} with table {out}")
                 run(f"alter table {table} drop partition {part}")
             except sa.exc.DBAPIError as error:
@@ -273,10 +235,9 @@ class _Retention:
             for month in months:
                 known = self.archive.manifest(self.table, month)
                 if known is None:
-                    found = self._rows(self.out, month)
-                    self.archive.write(self.table, month, found, self.now, expiring=True)
+                    self.months.written(month, self.out, expiring=True)
                 else:
-                    self._merged(known, month, self.out)
+                    self.months.merged(known, month, self.out)
         kept = self._put_back()
         with database.connect(self.settings) as connection:
             connection.exec_driver_sql(
@@ -361,11 +322,24 @@ class _Retention:
             if self.settings.is_mysql:
                 query = query.with_for_update()
             found = canonical_rows(self.table, connection.execute(query))
-            known = [values[self.key_at[0]] for values in found if row_hash(values) in archived]
+            known = [self.months.key(v)[0] for v in found if row_hash(v) in archived]
             conditions = [first.in_(known), *due]
             if not known:
                 return 0
         return connection.execute(sa.delete(self.online).where(*conditions)).rowcount
+
+
+def _patiently(connection: sa.Connection, lock: Callable[[], T]) -> T:
+    """`lock()`, tried a few times; the connection waits shortly from now on: do not reuse it."""
+    connection.exec_driver_sql(f"set session lock_wait_timeout = {LOCK_SECONDS}")
+    for _ in range(LOCK_ATTEMPTS - 1):
+        try:
+            return lock()
+        except sa.exc.DBAPIError as error:
+            if not is_collision(error):
+                raise
+        time.sleep(LOCK_SECONDS)
+    return lock()
 
 
 @dataclass(frozen=True)
@@ -404,9 +378,18 @@ def _extend(settings: Settings, table: Table) -> Horizon:
         with database.connect(settings) as connection:
             before = late(connection)
             today = clock.today(settings)
-            steps = extend_partitions(connection, str(source.schema), table, None, today)
-            after = late(connection)
-    except WarehouseError as error:
-        return Horizon(table.name, 0, 0, 0, str(error))
+            schema = str(source.schema)
+            try:
+                steps = _patiently(
+                    connection, lambda: extend_partitions(connection, schema, table, None, today)
+                )
+                after = late(connection)
+            finally:
+                connection.invalidate()
+    except (WarehouseError, sa.exc.DBAPIError) as error:
+        why = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        if isinstance(error, sa.exc.DBAPIError) and is_collision(error):
+            why = "in use by a long transaction, so its partitions wait for the next run"
+        return Horizon(table.name, 0, 0, 0, why)
     made = sum(len(step.parts) - 1 for step in steps)
     return Horizon(table.name, made, before - after, after)

@@ -1,0 +1,1 @@
+"""The lake: every closed month of the archived tables as Parquet, made as soon as it closes."""

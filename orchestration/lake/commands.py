@@ -1,0 +1,150 @@
+"""`warehouse lake`: fill it, see what it has, read it back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.options import AsJson, AsOf, Target, progress, say
+from orchestration.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from orchestration.lake.months import Month
+
+app = typer.Typer(help="Closed months as Parquet: history for DuckDB, pandas and Spark.")
+
+Tables = Annotated[
+    list[str] | None, typer.Option("--table", help="Only this table; repeat for more.")
+]
+Months = Annotated[
+    list[str] | None,
+    typer.Option("--month", help="Only this month, as 2026-05; repeat for more."),
+]
+
+
+@app.command("sync")
+def sync_months(
+    target: Target = None,
+    as_of: AsOf = None,
+    table: Tables = None,
+    month: Months = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write closed months that are missing, and renew those that changed; exit code 1 if one fails.
+
+    Months are compared by count and checksum. Can be stopped anywhere and run again.
+    """
+    from orchestration.lake.months import sync
+
+    settings = load_settings(target=target, as_of=as_of)
+    found = _with_failures(sync(settings, table or (), _dates(month), progress))
+    if as_json:
+        _as_json(settings, found)
+    else:
+        _table(m for m in found if m.state in ("made", "renewed", "failed"))
+        _close(settings, found, "`warehouse lake verify` reads the files back.")
+    raise typer.Exit(_code(found, "failed"))
+
+
+@app.command("status")
+def show_status(
+    target: Target = None,
+    as_of: AsOf = None,
+    table: Tables = None,
+    month: Months = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Compare counts only: a changed row does not show.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say of each month whether the lake has it as the database does; exit code 1 if not."""
+    from orchestration.lake.months import status
+
+    settings = load_settings(target=target, as_of=as_of)
+    found = list(status(settings, table or (), _dates(month), quick))
+    if as_json:
+        _as_json(settings, found)
+    else:
+        _table(found)
+        _close(settings, found, "`warehouse lake sync` writes what is missing or stale.")
+    raise typer.Exit(_code(found, "failed", "stale", "missing"))
+
+
+@app.command("verify")
+def verify_months(
+    target: Target = None,
+    as_of: AsOf = None,
+    table: Tables = None,
+    month: Months = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read files back: against their manifests, and the rows online; exit code 1 if one differs."""
+    from orchestration.lake.months import verify
+
+    settings = load_settings(target=target, as_of=as_of)
+    found = _with_failures(verify(settings, table or (), _dates(month), progress))
+    if as_json:
+        _as_json(settings, found)
+    else:
+        _table(m for m in found if m.state not in ("fresh", "dropped"))
+        _close(settings, found, "`warehouse lake sync` writes what is missing or stale.")
+    raise typer.Exit(_code(found, "failed", "stale", "missing"))
+
+
+def _dates(months: Sequence[str] | None) -> list[date]:
+    from orchestration.retention.policy import parse_month
+
+    return [parse_month(text) for text in months or ()]
+
+
+def _with_failures(months: Iterable[Month]) -> list[Month]:
+    """All of them, each failure told as it comes."""
+    found = []
+    for month in months:
+        found.append(month)
+        if month.state == "failed":
+            progress(f"{month.table} {month.month}: {month.why}")
+    return found
+
+
+def _code(found: Sequence[Month], *bad: str) -> int:
+    return 1 if any(month.state in bad for month in found) else 0
+
+
+def _as_json(settings: Settings, found: Sequence[Month]) -> None:
+    from orchestration.lake.months import url_of
+
+    say(json.dumps({"lake": url_of(settings), "months": [asdict(m) for m in found]}))
+
+
+def _table(months: Iterable[Month]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("table", "month", "state", "rows", "online", "why")
+    for m in months:
+        table.add_row(m.table, m.month, m.state, f"{m.rows:,}", f"{m.online:,}", m.why)
+    if table.row_count:
+        Console().print(table)
+
+
+def _close(settings: Settings, found: Sequence[Month], after: str) -> None:
+    """What there is, and what to look at next."""
+    from orchestration.lake.months import url_of
+
+    states = ", ".join(f"{n} {state}" for state, n in Counter(m.state for m in found).items())
+    rows, size = sum(m.rows for m in found), sum(m.bytes for m in found)
+    if failed := [m for m in found if m.state == "failed"]:
+        after = f"Look at {failed[0].table} {failed[0].month} first, then run this again."
+    elif {m.state for m in found} <= {"fresh", "dropped"}:
+        after = "`dbt build` on DuckDB reads it (docs/retention.md)."
+    say(
+        f"{len(found)} months ({states or 'none is closed'}), {rows:,} rows, {size / 1e6:,.1f} MB "
+        f"in {url_of(settings)}. {after}"
+    )
