@@ -32,6 +32,7 @@ from orchestration.settings import Settings
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 SECOND = timedelta(seconds=1)
 KEY = base64.b64encode(b"k" * 32).decode()
+AUDIT = "saas_unified_audit_logs"
 CALLS, METRICS, ROWS = "ai_call_logs", "ai_platform_metrics", "saas_system_metrics"
 MOMENT = {CALLS: "created_at", METRICS: "recorded_at", ROWS: "recorded_at"}
 TEXTS = ("", "纯文本", "🚀🎉", "a'b\"c\\d\n", "NULL", "0")
@@ -57,7 +58,7 @@ def make(settings: Settings, *names: str) -> None:
             known.name, schema=known.schema
         )
     if not there:
-        make_tables(settings, names)
+        make_tables(settings, [*names, AUDIT])
 
 
 def fill(

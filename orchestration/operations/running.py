@@ -290,11 +290,15 @@ def _audit(run: Run, operation: Operation, seconds: float, error: Exception | No
         }
         for tenant, changed in sorted((+run.changed).items())
     ]
-    if run.dry_run or not rows:
-        return
-    if "core" in run.settings.domains:
-        table = run.table("saas_unified_audit_logs")
-        transaction(run.settings, lambda connection: connection.execute(table.insert(), rows))
+    if not run.dry_run and rows:
+        write_trail(run.settings, operation.name, rows)
+
+
+def write_trail(settings: Settings, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows for the applications' audit log; to this process's where there is no core domain."""
+    if "core" in settings.domains:
+        table = table_named(metadata_of(settings), "saas_unified_audit_logs")
+        transaction(settings, lambda connection: connection.execute(table.insert(), rows))
     else:
         for row in rows:
-            _log.info("%s changed %s", operation.name, json.dumps(row, default=str))
+            _log.info("%s changed %s", name, json.dumps(row, default=str))

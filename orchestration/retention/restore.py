@@ -17,6 +17,7 @@ from orchestration.retention.looking import schema_of
 from orchestration.retention.plan import month_bounds
 from orchestration.retention.policy import retained_table
 from orchestration.retention.rows import Values, in_month, raw_table, read_rows, row_hash
+from orchestration.retention.trail import leave
 from orchestration.settings import Settings
 
 BATCH_ROWS = 2_000
@@ -105,6 +106,8 @@ def restore(
             done += len(batch)
             progress(f"{name} {month:%Y-%m}: {done:,} of {missing:,} rows")
         _compare(settings, name, month)
+        told = {"rows": done, "keep_until": until.isoformat(), "trigger": "manual"}
+        leave(settings, "restore", name, of=f"{month:%Y-%m}", **told)
     return Restored(name, f"{month:%Y-%m}", done, same, until.isoformat())
 
 

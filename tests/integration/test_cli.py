@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import re
@@ -21,9 +20,8 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 import typer
+from commands import Outcome, run, run_with, variables_of
 
 from dbt_warehouse_session import hmac_pads
 from orchestration import cli, clock, database
@@ -49,61 +48,6 @@ BIN = Path(sys.executable).parent
 WEWORK = ("wework",)
 TABLES = len(load_record(WEWORK).tables)
 WRONG_PASSWORD = "not-the-password-8c1f"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out + self.err
-
-
-@contextlib.contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def variables_of(settings: Settings, **more: str) -> dict[str, str]:
-    """The environment of a person whose settings these are."""
-    return {**settings.child_environment(), "COLUMNS": "200", **more}
-
-
-def run(settings: Settings, *arguments: str, **more: str) -> Outcome:
-    """`warehouse …` in this process, by the console script's entry point."""
-    return run_with(variables_of(settings, **more), *arguments)
-
-
-def run_with(variables: dict[str, str], *arguments: str) -> Outcome:
-    out, err = io.StringIO(), io.StringIO()
-    code: Any = 0
-    before, sys.argv = sys.argv, ["warehouse", *arguments]
-    try:
-        with (
-            environment(variables),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            cli.main()
-    except SystemExit as end:
-        code = end.code
-    except BaseException:  # what the interpreter itself would print
-        code, _ = 1, err.write(traceback.format_exc())
-    finally:
-        sys.argv = before
-    return Outcome(int(code or 0), out.getvalue(), err.getvalue())
 
 
 def start(command: str, settings: Settings, *arguments: str, **more: str) -> subprocess.Popen[str]:
