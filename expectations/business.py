@@ -1538,6 +1538,14 @@ def order_facts(scope: Scope) -> Product:
                 "Cancelled orders counted as revenue, or sold ones left out.",
                 "the total, 0 where cancelled or refunded",
             ),
+            rule(
+                "order_facts_cost_what_their_parts_add_up_to",
+                ["total_amount_cny"],
+                "total_amount_cny <> subtotal_cny + service_fee_cny + travel_fee_cny "
+                "+ material_fee_cny - discount_amount_cny + tax_amount_cny",
+                "Fen for yuan in one column, on days that no build touches any more.",
+                "items, fees and tax less discounts, to the cent",
+            ),
             not_negative(
                 "order_facts_take_time",
                 ["payment_seconds", "service_seconds"],

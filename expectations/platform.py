@@ -90,6 +90,24 @@ def tenant_daily(scope: Scope) -> Product:
                 "ai_requests = 0 and (ai_tokens > 0 or ai_cost_cny > 0)",
                 "Costs of another tenant or day: a join on too little.",
             ),
+            no_rows(
+                "tenants_have_every_day",
+                ["tenant_id", "stat_date"],
+                "A tenant's day that is gone from the last weeks: every sum over days hides it.",
+                f"""
+                , days as (
+                    select {scope.day(HISTORY_DAYS)} as day
+                    union all
+                    select cast(day + interval '1' day as date) from days where day < {scope.day(1)}
+                )
+                select t.id as tenant_id, d.day, 1 as expected, 0 as got
+                from {scope.relation("saas_unified_core", "saas_tenants")} as t
+                join days as d on d.day >= cast(t.created_at as date)
+                left join checked as c on c.tenant_id = t.id and c.stat_date = d.day
+                where c.tenant_id is null
+                """,
+                "a row of every tenant on every day",
+            ),
             *_other_figures(scope),
         ],
     )
@@ -112,6 +130,14 @@ def _other_figures(scope: Scope) -> list[Expectation]:
     ]
     if scope.has("ai"):
         found += [
+            _agrees(
+                "tokens_are_those_billed",
+                scope,
+                "ai_tokens",
+                ("saas_unified_core", "saas_usage_statistics", "ai_tokens_consumed"),
+                "More or fewer tokens than the tenant is billed for: a day counted twice.",
+                day="usage_date",
+            ),
             _agrees(
                 "requests_cover_those_of_platforms",
                 scope,

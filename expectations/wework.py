@@ -63,6 +63,7 @@ def outputs(scope: Scope) -> list[Product]:
         tenant_usage(scope),
         account_daily(scope),
         account_status_daily(scope),
+        account_statistics(scope),
         account_health(scope),
         account_overview(scope),
         messages(scope),
@@ -558,8 +559,6 @@ def conversations(scope: Scope) -> Product:
 
 def tenant_usage(scope: Scope) -> Product:
     """One row per tenant and day: what the applications show as usage."""
-    overview = scope.relation(DATABASE, "v_wework_account_overview")
-    accounts = scope.relation(DATABASE, "wework_account_daily")
     status_daily = scope.relation(DATABASE, "wework_account_status_daily")
     return Product(
         DATABASE,
@@ -572,25 +571,6 @@ def tenant_usage(scope: Scope) -> Product:
                 scope,
                 "stat_date",
                 "A build that silently stopped: usage would stand still while the tenants go on.",
-            ),
-            no_rows(
-                "usage_has_every_tenant_and_day",
-                ["tenant_id", "stat_date"],
-                "A tenant or a day lost in the build, which every sum over days would hide.",
-                f"""
-                , days as (
-                    select {scope.day(BASELINE_WEEKS * 7)} as stat_date
-                    union all
-                    select cast(stat_date + interval '1' day as date) from days
-                    where stat_date < {scope.day(1)}
-                ), tenants as (
-                    select tenant_id, min(created_at) as since from {overview} group by tenant_id
-                )
-                select t.tenant_id, d.stat_date
-                from tenants as t join days as d on t.since < d.stat_date
-                left join checked as c on c.tenant_id = t.tenant_id and c.stat_date = d.stat_date
-                where c.tenant_id is null
-                """,
             ),
             steady_volume(
                 "usage_sent_volume_is_steady",
@@ -673,15 +653,6 @@ def tenant_usage(scope: Scope) -> Product:
                 SLOWEST_MEAN_SECONDS,
                 "Milliseconds shown as seconds.",
             ),
-            no_rows(
-                "usage_messages_add_up",
-                ["sent_messages", "received_messages", "total_messages"],
-                "A direction that is counted twice or not at all.",
-                """
-                select tenant_id, stat_date from checked
-                where sent_messages + received_messages <> total_messages
-                """,
-            ),
             at_most(
                 "usage_failed_is_part_of_sent",
                 "failed_messages",
@@ -751,32 +722,6 @@ def tenant_usage(scope: Scope) -> Product:
                     or (sent_messages > 0 and message_success_rate is null)
                     or message_success_rate * sent_messages
                         > 100 * (sent_messages - failed_messages) + {ROUNDING} * sent_messages
-                """,
-            ),
-            no_rows(
-                "usage_equals_the_sum_of_its_accounts",
-                ["sent_messages", "received_messages", "failed_messages"],
-                "A tenant's messages shown under another tenant, or one table rebuilt and not the "
-                "other.",
-                f"""
-                , accounts as (
-                    select tenant_id, stat_date, sum(send_total) as sent,
-                        sum(received_count) as received, sum(failed_count) as failed
-                    from {accounts}
-                    where stat_date >= {scope.day(REBUILT_DAYS)} and stat_date < {scope.day(0)}
-                    group by tenant_id, stat_date
-                ), pairs as (
-                    select tenant_id, stat_date, sent, received, failed, 1 as side from accounts
-                    union all
-                    select tenant_id, stat_date, sent_messages, received_messages, failed_messages,
-                        2 as side
-                    from checked
-                    where stat_date >= {scope.day(REBUILT_DAYS)} and stat_date < {scope.day(0)}
-                )
-                select tenant_id, stat_date from pairs group by tenant_id, stat_date
-                having sum(case when side = 1 then sent else -sent end) <> 0
-                    or sum(case when side = 1 then received else -received end) <> 0
-                    or sum(case when side = 1 then failed else -failed end) <> 0
                 """,
             ),
             no_rows(
@@ -925,6 +870,57 @@ def account_status_daily(scope: Scope) -> Product:
                 left join checked as c on c.account_id = o.id and c.stat_date = d.stat_date
                 where c.account_id is null
                 """,
+            ),
+        ],
+    )
+
+
+def account_statistics(scope: Scope) -> Product:
+    """One row per account over its whole life: what is written back to the accounts."""
+    daily = scope.relation(DATABASE, "wework_account_daily")
+    return Product(
+        DATABASE,
+        "wework_account_statistics",
+        expectations=[
+            rule(
+                "account_figures_fit_their_scales",
+                ["message_success_rate", "uptime_percentage", "avg_message_response_time"],
+                "message_success_rate < 0 or message_success_rate > 100 or uptime_percentage < 0 "
+                "or uptime_percentage > 100 or avg_message_response_time < 0 "
+                f"or avg_message_response_time > {SLOWEST_MEAN_SECONDS}",
+                "Another scale or unit, which goes to the accounts' own rows next.",
+                f"percentages, and seconds up to {SLOWEST_MEAN_SECONDS}",
+            ),
+            not_negative(
+                "account_figures_are_not_negative",
+                [
+                    "total_messages",
+                    "successful_messages",
+                    "failed_messages",
+                    "online_duration_hours",
+                ],
+                "A sum that wrapped round, which goes to the accounts' own rows next.",
+            ),
+            rule(
+                "account_figures_have_one_fate",
+                ["successful_messages", "failed_messages", "total_messages"],
+                "successful_messages + failed_messages > total_messages",
+                "A join that multiplies one of them, or a send status that two columns count.",
+                "successful_messages + failed_messages at most total_messages",
+            ),
+            no_rows(
+                "account_figures_do_not_vanish",
+                ["total_messages"],
+                "An empty or partial input: every account's figures would be written back as 0.",
+                f"""
+                , counted as (select sum(total_messages) as messages from checked)
+                select 1 as expected, coalesce(messages, 0) as got from counted
+                where coalesce(messages, 0) = 0 and exists (
+                    select 1 from {daily} where stat_date >= {scope.day(CHECKED_DAYS)}
+                        and send_total + received_count > 0
+                )
+                """,
+                "messages, where the last days had some",
             ),
         ],
     )

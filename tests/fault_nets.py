@@ -121,7 +121,8 @@ def ask(
         built(settings)
         if fault.net in late and (own := late[fault.net](settings)):
             return {fault.net: own}
-        others |= {net: late[net](settings) for net in late if net != fault.net}
+        for net in (net for net in late if net != fault.net):  # suites speak here once more
+            others[net] = (*others.get(net, ()), *late[net](settings))
     return {net: alarms for net, alarms in others.items() if alarms}
 
 

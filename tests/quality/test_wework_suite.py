@@ -19,6 +19,7 @@ TODAY = date(
 )  # a Tuesday; the checked days are 23 to 29 June, with a Sunday on the 28th
 USAGE, DAILY = "{wework}.wework_tenant_usage", "{wework}.wework_account_daily"
 STATUS, HEALTH = "{wework}.wework_account_status_daily", "{wework}.wework_account_health"
+FIGURES = "{wework}.wework_account_statistics"
 OVERVIEW, MESSAGES = "{wework}.v_wework_account_overview", "{warehouse}.fct_messages"
 ON_FRIDAY = "where stat_date = date '2026-06-26'"
 A_DAY = "where tenant_id = 'tenant-a' and stat_date = date '2026-06-26'"
@@ -31,11 +32,6 @@ DAMAGES: dict[str, list[list[str]]] = {
         [f"delete from {USAGE} where stat_date >= date '2026-06-29'"],
         [f"update {USAGE} set stat_date = date '2026-07-01' where stat_date = date '2026-06-30'"],
         [f"delete from {USAGE}"],
-    ],
-    "usage_has_every_tenant_and_day": [
-        [f"delete from {USAGE} {ON_FRIDAY} and tenant_id = 'tenant-silent'"],
-        [f"delete from {USAGE} where tenant_id = 'tenant-b'"],
-        [f"delete from {USAGE} {ON_FRIDAY}"],
     ],
     "usage_sent_volume_is_steady": [
         [f"update {USAGE} set sent_messages = 0 {ON_FRIDAY}"],
@@ -68,7 +64,6 @@ DAMAGES: dict[str, list[list[str]]] = {
     ],
     "usage_uptime_is_a_percentage": [[f"update {USAGE} set uptime_percentage = 100.01 {A_DAY}"]],
     "usage_response_time_is_plausible": [[f"update {USAGE} set avg_response_time = 512.3 {A_DAY}"]],
-    "usage_messages_add_up": [[f"update {USAGE} set total_messages = total_messages + 1 {A_DAY}"]],
     "usage_failed_is_part_of_sent": [
         [f"update {USAGE} set failed_messages = sent_messages + 1 {A_DAY}"]
     ],
@@ -93,14 +88,6 @@ DAMAGES: dict[str, list[list[str]]] = {
         [f"update {USAGE} set failed_messages = floor(sent_messages / 2) {A_DAY}"],
         [f"update {USAGE} set message_success_rate = null {A_DAY}"],
         [f"update {USAGE} set message_success_rate = 0 where tenant_id = 'tenant-silent'"],
-    ],
-    "usage_equals_the_sum_of_its_accounts": [
-        [
-            f"update {DAILY} set tenant_id = 'tenant-b' where account_id = 'tenant-a-0' "
-            "and stat_date = date '2026-06-29'"
-        ],
-        [f"delete from {DAILY} where tenant_id = 'tenant-a' and stat_date = date '2026-06-28'"],
-        [f"update {DAILY} set failed_count = failed_count + 1 where account_id = 'tenant-a-0'"],
     ],
     "usage_uptime_equals_its_accounts": [
         [f"update {STATUS} set seconds = 0 where status = 'ONLINE' and account_id = 'tenant-b-3'"],
@@ -137,6 +124,21 @@ DAMAGES: dict[str, list[list[str]]] = {
         ]
     ],
     "account_status_has_every_account_and_day": [[f"delete from {STATUS} {AN_ACCOUNT_DAY}"]],
+    "account_figures_fit_their_scales": [
+        [f"update {FIGURES} set message_success_rate = 140 {AN_ACCOUNT}"],
+        [f"update {FIGURES} set uptime_percentage = -1 {AN_ACCOUNT}"],
+        [f"update {FIGURES} set avg_message_response_time = 350 {AN_ACCOUNT}"],
+    ],
+    "account_figures_are_not_negative": [
+        [f"update {FIGURES} set online_duration_hours = -0.5 {AN_ACCOUNT}"]
+    ],
+    "account_figures_have_one_fate": [
+        [f"update {FIGURES} set failed_messages = total_messages {AN_ACCOUNT}"]
+    ],
+    "account_figures_do_not_vanish": [
+        [f"update {FIGURES} set total_messages = 0, successful_messages = 0, failed_messages = 0"],
+        [f"delete from {FIGURES}"],
+    ],
     "health_score_is_a_score": [[f"update {HEALTH} set health_score = 101 {AN_ACCOUNT}"]],
     "health_deductions_are_bounded": [
         [f"update {HEALTH} set error_deduction = 22 {AN_ACCOUNT}"],

@@ -74,6 +74,17 @@ _COLUMNS = {
         "status": "varchar(16)",
         "seconds": "int",
     },
+    ("wework_platform", "wework_account_statistics"): {
+        "account_id": "varchar(64)",
+        "tenant_id": "varchar(64)",
+        "total_messages": "bigint",
+        "successful_messages": "bigint",
+        "failed_messages": "bigint",
+        "avg_message_response_time": "decimal(12,3)",
+        "message_success_rate": "decimal(5,2)",
+        "online_duration_hours": "decimal(10,2)",
+        "uptime_percentage": "decimal(5,2)",
+    },
     ("wework_platform", "wework_account_health"): {
         "account_id": "varchar(64)",
         "tenant_id": "varchar(64)",
@@ -112,7 +123,7 @@ Row = dict[str, Any]
 
 
 def build(settings: Settings, today: date, seed: int = 1, only: Iterable[str] = ()) -> None:
-    """Make the six relations anew (or `only` these), with `DAYS` days up to and including today."""
+    """Make the relations anew (or `only` these), with `DAYS` days up to and including today."""
     rows = make(today, seed)
     with database.begin(settings) as connection:
         audit = database.database_name(settings, "warehouse_audit")
@@ -175,6 +186,7 @@ def make(today: date, seed: int) -> dict[str, list[Row]]:
         "wework_tenant_usage": usage,
         "wework_account_daily": daily,
         "wework_account_status_daily": statuses,
+        "wework_account_statistics": [_figures(a, t, daily, statuses) for a, t, _ in accounts],
         "wework_account_health": [_health(rng, a, t) for a, t, _ in accounts],
         "v_wework_account_overview": [_overview(rng, a, t, today) for a, t, _ in accounts],
         "fct_messages": _messages(rng, accounts, today),
@@ -252,6 +264,33 @@ def _usage_day(
 
 
 _KEYS = ("account_id", "tenant_id", "stat_date")
+
+
+def _figures(account: str, tenant: str, daily: list[Row], statuses: list[Row]) -> Row:
+    """Of the account's whole life, which these days are."""
+    own = [row for row in daily if row["account_id"] == account]
+    seconds = [
+        row["seconds"]
+        for row in statuses
+        if row["account_id"] == account and row["status"] == "ONLINE"
+    ]
+    sent, sends = (sum(row[key] for row in own) for key in ("sent_count", "send_total"))
+    answered = sum(row["response_count"] for row in own)
+    return {
+        "account_id": account,
+        "tenant_id": tenant,
+        "total_messages": sends + sum(row["received_count"] for row in own),
+        "successful_messages": sent,
+        "failed_messages": sum(row["failed_count"] for row in own),
+        "avg_message_response_time": (
+            round(sum(row["response_ms_sum"] for row in own) / 1000 / answered, 3)
+            if answered
+            else None
+        ),
+        "message_success_rate": round(100 * sent / sends, 2) if sends else None,
+        "online_duration_hours": round(sum(seconds) / 3600, 2),
+        "uptime_percentage": round(100 * sum(seconds) / (86_400 * len(seconds)), 2),
+    }
 
 
 def _health(rng: random.Random, account: str, tenant: str) -> Row:
