@@ -1,4 +1,4 @@
-{#- What a staging view reads: the source, or, when its domain is switched off, typed columns without
+{#- What a staging view reads: the source without its secret columns, or, when its domain is switched off, typed columns without
     rows, so that the missing database is never touched. Bare only, it may bring its own alias:
     `select * from {{ rows_of(source('wework', 'wework_accounts')) }}`. -#}
 {% macro rows_of(relation) -%}
@@ -7,7 +7,17 @@
     {%- set tables = graph.sources.values()
         | selectattr('schema', 'equalto', relation.schema)
         | selectattr('identifier', 'equalto', relation.identifier) | list if execute else [] -%}
-    {%- if not tables or tables[0].source_name in enabled -%} {{ relation }}
+    {%- set shown, secret = [], [] -%}
+    {%- set columns = tables[0].columns.values() if tables else [] -%}
+    {%- for column in columns if not column.meta.get('derived') -%}
+        {%- do (secret if column.meta.get('classification') == 'secret' else shown).append(column.name) -%}
+    {%- endfor -%}
+    {%- if not tables or tables[0].source_name in enabled -%}
+        {#- `*` would ask for the right to read secrets, which whoever builds staging has not -#}
+        {%- if secret -%}
+            ( select {% for name in shown %}{{ adapter.quote(name) }}{{ ', ' if not loop.last }}{% endfor %} from {{ relation }} ) as {{ relation.identifier }}
+        {%- else -%} {{ relation }}
+        {%- endif -%}
     {%- else -%} {{ no_rows(tables[0].columns.values()) }} as {{ relation.identifier }}
     {%- endif -%}
 {%- endmacro %}

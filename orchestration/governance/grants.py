@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from orchestration import database
 from orchestration.errors import WarehouseError
 from orchestration.governance.lineage import CLASSIFIED
-from orchestration.operations.writes import WRITES
-from orchestration.schema.record import WAREHOUSE_DATABASES, Record, Table, load_record
-from orchestration.settings import DATABASES, Settings
+from orchestration.operations.writes import WRITES, Writes
+from orchestration.retention.looking import TAKEN_OUT
+from orchestration.schema.metadata import LONGEST_NAME
+from orchestration.schema.record import WAREHOUSE_DATABASES, Table, load_record
+from orchestration.settings import DATABASES, LOCAL_HOSTS, PROJECT_ROOT, Settings
 
 ROLES = ("deployer", "transformer", "operator", "analyst", "tenant_analyst", "monitor")
 # MySQL's user names are short, and a prefix comes before them.
@@ -34,6 +36,24 @@ BUILDS = (
 # What dbt calls a table while it takes another's place.
 TWINS = ("", "__dbt_tmp", "__dbt_backup")
 MONITORED = ("saas_health_checks", "saas_unified_alerts", "saas_system_metrics")
+# What a table leaves beside it while a month of it is taken out.
+LEAVES = "select, insert, create, alter, drop"
+SUITE_HISTORY = "expectation_results"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What rights can be given on, as (database, name) without prefix.
+
+    `makes` is what dbt makes anew in the applications' databases, whether it is there or not;
+    `made` what of it is. `tenant_relations` are those of `warehouse` with a tenant_id, each with
+    its columns.
+    """
+
+    tables: tuple[Table, ...] = ()
+    makes: frozenset[tuple[str, str]] = frozenset()
+    made: frozenset[tuple[str, str]] = frozenset()
+    tenant_relations: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,15 +102,9 @@ def names(settings: Settings, host: str) -> Names:
 
 def render(
     names: Names,
-    record: Record,
-    tenant_relations: Mapping[str, Iterable[str]],
-    built: Iterable[tuple[str, str]],
+    there: Deployed,
 ) -> list[str]:
-    """All statements, in order; each can be run again.
-
-    `tenant_relations` are those of `warehouse` with a tenant_id, each with its columns; `built`
-    what dbt builds in the applications' databases (database, relation).
-    """
+    """All statements, in order; each can be run again, and grants what is there by then."""
     statements = [f"create database if not exists {names.db(ACCESS_DATABASE)}"]
     statements += [f"create database if not exists {names.db(TENANT_DATABASE)}"]
     statements += [
@@ -102,28 +116,29 @@ def render(
     for role in ROLES:
         statements.append(f"create role if not exists {names.role(role)}")
     statements.append(f"create user if not exists `{names.user(DEFINER)}`@`localhost` account lock")
-    for role, grants in _grants(names, record, built).items():
+    for role, grants in _grants(names, there).items():
         statements += [f"grant {what} to {names.role(role)}" for what in grants]
-    statements += _tenant_views(names, tenant_relations)
+    statements += _tenant_views(names, there.tenant_relations)
     for role in ROLES:
-        statements.append(
-            f"create user if not exists {names.account(role)} require ssl account lock"
-        )
+        tls = "" if names.host in LOCAL_HOSTS else " require ssl"
+        statements.append(f"create user if not exists {names.account(role)}{tls} account lock")
         statements.append(f"grant {names.role(role)} to {names.account(role)}")
         statements.append(f"alter user {names.account(role)} default role {names.role(role)}")
     return statements
 
 
-def _grants(names: Names, record: Record, built: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    sources = [t for t in record if not t.built_by_dbt]
-    rollups = [t for t in record if t.built_by_dbt and t.database != "warehouse"]
+def _grants(names: Names, there: Deployed) -> dict[str, list[str]]:
+    sources = [t for t in there.tables if not t.built_by_dbt]
+    rollups = [t for t in there.tables if t.built_by_dbt and t.database != "warehouse"]
     homes = [names.db(name) for name in DATABASES.values()]
     own = [names.db(name) for name in WAREHOUSE_DATABASES]
     deployer = "select, insert, create, alter, drop, index, references, create view, show view"
     transformer = [f"{BUILDS}, create temporary tables, lock tables on {db}.*" for db in own]
     transformer += [_select(names, table, hidden=("secret",)) for table in sources]
-    transformer += [f"create view, show view on {home}.*" for home in homes]
-    for home, relation in sorted(set(built) | {(t.database, t.name) for t in rollups}):
+    transformer += [
+        f"create view, show view, create temporary tables on {home}.*" for home in homes
+    ]
+    for home, relation in sorted({*there.makes, *((t.database, t.name) for t in rollups)}):
         transformer += [f"{BUILDS} on {names.db(home)}.`{relation}{twin}`" for twin in TWINS]
     open_rollups = [
         t for t in rollups if not any(c.classification in CLASSIFIED for c in t.columns)
@@ -131,36 +146,60 @@ def _grants(names: Names, record: Record, built: Iterable[tuple[str, str]]) -> d
     return {
         "deployer": [f"{deployer} on {db}.*" for db in (*homes, *own)],
         "transformer": transformer,
-        "operator": [*_operator(names, sources), *(_select(names, t) for t in rollups)],
+        "operator": [
+            *_operator(names, sources),
+            *(_select(names, t) for t in rollups),
+            *(f"select on {names.db(home)}.`{view}`" for home, view in sorted(there.made)),
+            f"select on {names.db('warehouse')}.*",
+            f"select, insert, delete, create on {names.db('warehouse_audit')}.`{SUITE_HISTORY}`",
+        ],
         "analyst": [
             f"select on {names.db('warehouse')}.*",
             *(_select(names, table) for table in open_rollups),
         ],
         "tenant_analyst": [f"select on {names.db(TENANT_DATABASE)}.*"],
-        "monitor": [
-            _select(names, table, hidden=CLASSIFIED) for table in sources if table.name in MONITORED
-        ],
+        "monitor": [*_monitor(names, homes, sources), *(_select(names, t) for t in open_rollups)],
     }
 
 
 def _operator(names: Names, sources: Iterable[Table]) -> Iterator[str]:
     for table in sources:
-        writes = WRITES.get(table.name)
-        secrets = () if writes and writes.reads_secrets else ("secret",)
-        yield _select(names, table, hidden=secrets)
-        if writes is None:
-            continue
+        writes = WRITES.get(table.name, Writes())
         at = f"{names.db(table.database)}.`{table.name}`"
+        # archives hold what restore must return: all of a row
+        whole = writes.reads_secrets or table.retention is not None
+        yield _select(names, table, hidden=() if whole else ("secret",))
         if writes.columns:
             yield f"update ({_list(writes.columns)}) on {at}"
-        if writes.inserts:
+        if writes.inserts or table.retention:
             yield f"insert on {at}"
-        if writes.deletes:
+        if writes.deletes or (table.retention and not table.partition_by_month):
             yield f"delete on {at}"
-    # the months of partitioned tables come and go
-    for table in sources:
         if table.partition_by_month:
-            yield f"alter, drop on {names.db(table.database)}.`{table.name}`"
+            # the months of partitioned tables come and go
+            out = table.name[: LONGEST_NAME - len(TAKEN_OUT)] + TAKEN_OUT
+            yield f"create, alter, drop on {at}"
+            yield f"{LEAVES} on {names.db(table.database)}.`{out}`"
+    for home in sorted({t.database for t in sources if t.partition_by_month and t.retention}):
+        yield f"lock tables on {names.db(home)}.*"
+
+
+def _monitor(names: Names, homes: Iterable[str], sources: Iterable[Table]) -> Iterator[str]:
+    """What doctor, freshness and status look at: definitions, moments, how the checks stand."""
+    # shows what a table is made of, and none of its rows
+    for home in homes:
+        yield f"references on {home}.*"
+    for table in sources:
+        at = f"{names.db(table.database)}.`{table.name}`"
+        moments = [
+            c.name
+            for c in table.stored_columns
+            if c.base_type in ("timestamp", "date") and c.classification not in CLASSIFIED
+        ]
+        if table.name in MONITORED:
+            yield _select(names, table, hidden=CLASSIFIED)
+        elif moments:
+            yield f"select ({_list(moments)}) on {at}"
 
 
 def _select(names: Names, table: Table, hidden: Iterable[str] = ()) -> str:
@@ -220,8 +259,7 @@ def check(settings: Settings) -> list[str]:
     found: list[str] = []
     with database.connect(settings) as connection:
         named = names(settings, "%")
-        record, tables = load_record(settings.domains), _built(connection, settings)
-        for role, grants in _grants(named, record, tables).items():
+        for role, grants in _grants(named, _deployed(connection, settings)).items():
             wanted = {key for grant in grants for key in _privileges(grant)}
             try:
                 rows = connection.exec_driver_sql(
@@ -237,12 +275,7 @@ def check(settings: Settings) -> list[str]:
 
 
 def _statements(connection: sa.Connection, settings: Settings, host: str) -> list[str]:
-    return render(
-        names(settings, host),
-        load_record(settings.domains),
-        _tenant_relations(connection, settings),
-        _built(connection, settings),
-    )
+    return render(names(settings, host), _deployed(connection, settings))
 
 
 def _require_mysql(settings: Settings) -> None:
@@ -264,19 +297,28 @@ def _columns(connection: sa.Connection, schema: str) -> dict[str, list[str]]:
     return found
 
 
-def _tenant_relations(connection: sa.Connection, settings: Settings) -> dict[str, list[str]]:
-    found = _columns(connection, database.database_name(settings, "warehouse"))
-    return {name: columns for name, columns in found.items() if "tenant_id" in columns}
-
-
-def _built(connection: sa.Connection, settings: Settings) -> list[tuple[str, str]]:
-    """The views of the applications' databases."""
-    asked = sa.text("select table_name from information_schema.views where table_schema = :schema")
-    return [
+def _deployed(connection: sa.Connection, settings: Settings) -> Deployed:
+    record = load_record(settings.domains)
+    homes = {DATABASES[domain] for domain in settings.domains}
+    asked = sa.text("select table_name from information_schema.tables where table_schema = :schema")
+    there = {
         (home, name)
-        for home in DATABASES.values()
+        for home in (*homes, *WAREHOUSE_DATABASES)
         for name in connection.scalars(asked, {"schema": database.database_name(settings, home)})
-    ]
+    }
+    views = {
+        (DATABASES[domain], file.stem)
+        for domain in settings.domains
+        for file in (PROJECT_ROOT / "models" / "marts" / domain / "views").glob("*.sql")
+    }
+    makes = frozenset(views | {key for key in record.rebuilt if key[0] in homes})
+    columns = _columns(connection, database.database_name(settings, "warehouse"))
+    return Deployed(
+        tuple(table for table in record if (table.database, table.name) in there),
+        makes,
+        makes & there,
+        {name: found for name, found in columns.items() if "tenant_id" in found},
+    )
 
 
 def _granted(row: str) -> str:

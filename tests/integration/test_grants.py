@@ -65,6 +65,10 @@ ALLOWED = {
         f"select * from {WEWORK}.wework_account_monitor_rules",
         f"alter table {WEWORK}.wework_message_records check partition p_future",
         f"select id, name from {CUSTOMER}.customers",
+        f"select count(*) from {WAREHOUSE}.tenant_daily",
+        f"delete from {CORE}.saas_system_metrics where recorded_at < '2000-01-01'",
+        f"create table {AI}.ai_call_logs__retired like {AI}.ai_call_logs",
+        f"drop table {AI}.ai_call_logs__retired",
     ),
     "analyst": (
         f"select count(*) from {WAREHOUSE}.tenant_daily",
@@ -81,6 +85,7 @@ ALLOWED = {
         f"select id, status from {CORE}.saas_health_checks",
         f"select id, status, created_at from {CORE}.saas_unified_alerts",
         f"select count(id) from {CORE}.saas_system_metrics",
+        f"select max(created_at) from {WEWORK}.wework_message_records",
     ),
 }  # fmt: skip
 FORBIDDEN = {
@@ -125,7 +130,6 @@ FORBIDDEN = {
         f"select session_token from {CORE}.saas_user_sessions",
         f"drop table {CUSTOMER}.customers",
         f"create table {WAREHOUSE}.x (a int)",
-        f"select count(*) from {WAREHOUSE}.tenant_daily",
     ),
     "analyst": (
         f"select email from {CORE}.saas_users",
@@ -159,7 +163,7 @@ FORBIDDEN = {
         f"select check_config from {CORE}.saas_health_checks",
         f"select * from {CORE}.saas_health_checks",
         f"select alert_message from {CORE}.saas_unified_alerts",
-        f"select count(*) from {CORE}.saas_users",
+        f"select email from {CORE}.saas_users",
         f"select * from {WAREHOUSE}.tenant_daily",
         f"update {CORE}.saas_unified_alerts set status = 'resolved'",
     ),
