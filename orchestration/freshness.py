@@ -48,8 +48,8 @@ def build_freshness_checks(
         dg.AssetCheckSpec(
             CHECK,
             asset=key,
-            description=f"The newest {each.column} is at most {each.warn} old; an error from "
-            f"{each.error} on.",
+            description=f"The newest {each.column} is at most {_told(each.warn)} old; an error "
+            f"from {_told(each.error)} on.",
         )
         for key, each in bounds.items()
     ]
@@ -78,6 +78,13 @@ def build_freshness_checks(
             )
 
     return [check]
+
+
+def _told(span: timedelta) -> str:
+    """`36 hours`, `1 day`."""
+    hours = span // timedelta(hours=1)
+    number, unit = (hours // 24, "day") if hours % 24 == 0 else (hours, "hour")
+    return f"{number} {unit}{'s' if number > 1 else ''}"
 
 
 def bounds_of(source: Mapping[str, Any]) -> Bounds:

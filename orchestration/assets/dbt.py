@@ -21,7 +21,7 @@ ASSET_TYPES = ("model", "seed", "snapshot")
 
 def build_dbt_assets(settings: Settings, manifest: Manifest) -> dg.AssetsDefinition:
     """All nodes of the domains that are switched on, and what these read of the others."""
-    manifest = with_attached_tests(manifest)
+    manifest = without_absent_sources(with_attached_tests(manifest), settings.domains)
     translator = WarehouseTranslator(settings.database_prefix, daily_partitions(settings))
 
     @dbt_assets(
@@ -92,6 +92,26 @@ def with_attached_tests(manifest: Manifest) -> Manifest:
             continue
         last = max(read, key=lambda key: (_depth(manifest, key), key))
         nodes[unique_id] = {**test, "attached_node": last}
+    return {**manifest, "nodes": nodes}
+
+
+def without_absent_sources(manifest: Manifest, domains: Sequence[str]) -> Manifest:
+    """The manifest in which nothing reads sources of domains that are switched off.
+
+    Their staging is empty there and really reads nothing; Dagster would show a nameless asset for
+    each of these tables.
+    """
+    off = set(DOMAINS) - set(domains)
+    absent = {key for key, source in manifest["sources"].items() if domain_of(source) in off}
+
+    def cut(node: Node) -> Node:
+        read = [key for key in node["depends_on"]["nodes"] if key not in absent]
+        return {**node, "depends_on": {**node["depends_on"], "nodes": read}}
+
+    nodes = {
+        key: cut(node) if absent.intersection(node.get("depends_on", {}).get("nodes", ())) else node
+        for key, node in manifest["nodes"].items()
+    }
     return {**manifest, "nodes": nodes}
 
 

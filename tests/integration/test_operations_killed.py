@@ -56,8 +56,8 @@ DOMAIN_OF = {operation.name: operation.domain for operation in OPERATIONS}
 class Case:
     """An operation, and what it finds in how many rows of each kind.
 
-    `unlike` columns tell how long a run took or how far it came, which a broken one changes, and
-    `logs` tell of each run.
+    `unlike` columns tell who started a run, how long it took or how far it came, which a broken one
+    changes, and `logs` tell of each run.
     """
 
     name: str
@@ -108,7 +108,7 @@ CASES = (
     Case("evaluate_wework_monitor_rules", monitor_rows, 80),
     Case("auto_assign_tags", ruled_rows, 80, logs=("tag_rule_execution_logs",)),
     Case("update_dynamic_segments", ruled_rows, 80, ("segment_calculation_history",),
-         ("calculation_duration_ms", "calculation_time_ms", "added_customers",
+         ("trigger_type", "calculation_duration_ms", "calculation_time_ms", "added_customers",
           "removed_customers")),
     *(Case(name, partial(shown, name), 120) for name in WRITE_BACKS),
 )  # fmt: skip
