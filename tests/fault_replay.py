@@ -5,7 +5,6 @@ A `dbt build` for every fault would take a minute; the statements that it sends 
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -87,6 +86,25 @@ class Recording:
         return found
 
 
+@dataclass(frozen=True)
+class FirstBuild:
+    """All statements of a build and its tests, by node and in dbt's order."""
+
+    sent: tuple[tuple[str, str], ...]
+
+    def replay(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        """Send them again, to a warehouse with other rows; the tests that warn or fail."""
+        broken = []
+        for uid, statement in self.sent:
+            found = connection.execute(statement)
+            if uid.startswith("test."):
+                row = found.fetchone()
+                assert row is not None
+                if row[1] or row[2]:
+                    broken.append(uid.split(".")[2])
+        return broken
+
+
 def open_copy(settings: Settings) -> duckdb.DuckDBPyConnection:
     """The file as dbt opens it: with the masking key in the session."""
     from dbt_warehouse_session import hmac_pads
@@ -137,41 +155,44 @@ def record(settings: Settings, changed: Iterable[Collection[tuple[str, str]]]) -
     wanted: set[str] = set()
     for relations in changed:
         wanted |= {*graph.to_build(relations), *graph.to_test(relations)}
-    sent: dict[str, list[str]] = {uid: [] for uid in wanted}
-
-    def listen(event: Any) -> None:
-        if event.info.name == "SQLQuery" and event.data.node_info.unique_id in sent:
-            sent[event.data.node_info.unique_id].append(event.data.sql)
-
     names = {n.name for uid, n in (graph.models | graph.tests).items() if uid in wanted}
-    with clean_environment():
-        arguments = _arguments(
-            settings,
-            "build",
-            "--no-write-json",
-            "--indirect-selection",
-            "empty",
-            "--select",
-            *sorted(names),
-        )
-        outcome = run_dbt(settings, arguments, listen, manifest)
-    result = summarise(outcome.results, 0.0)
-    assert not result.failures, f"dbt on clean data: {result.failures[:5]}"
-    assert not result.warnings, f"dbt on clean data: {result.warnings[:5]}"
+    sent: dict[str, list[str]] = {}
+    for uid, statement in _sent(
+        settings, "--indirect-selection", "empty", "--select", *sorted(names), manifest=manifest
+    ):
+        sent.setdefault(uid, []).append(statement)
 
     def filled(nodes: dict[str, Node]) -> dict[str, Node]:
         return {
-            uid: replace(node, statements=tuple(filter(_is_replayed, sent.get(uid, ()))))
-            for uid, node in nodes.items()
+            uid: replace(node, statements=tuple(sent.get(uid, ()))) for uid, node in nodes.items()
         }
 
     return Recording(filled(graph.models), filled(graph.tests), graph.sources)
 
 
-def save(recording: Recording, file: Path) -> None:
-    """The statements as JSON, to look into."""
-    nodes = recording.models | recording.tests
-    file.write_text(json.dumps({uid: node.statements for uid, node in nodes.items()}, indent=1))
+def record_build(settings: Settings) -> FirstBuild:
+    """Build and test everything in a warehouse that was loaded, and not built but for dbt's seeds.
+
+    The statements depend on the clock and not on the data: a first build takes all days there are.
+    """
+    kinds = [part for kind in ("model", "snapshot", "test") for part in ("--resource-type", kind)]
+    return FirstBuild(tuple(_sent(settings, *kinds)))
+
+
+def _sent(settings: Settings, *options: str, manifest: Any = None) -> list[tuple[str, str]]:
+    """What a `dbt build` sends, by node and in its order; all tests must hold."""
+    sent: list[tuple[str, str]] = []
+
+    def listen(event: Any) -> None:
+        if event.info.name == "SQLQuery" and _is_replayed(event.data.sql):
+            sent.append((event.data.node_info.unique_id, event.data.sql))
+
+    with clean_environment():
+        arguments = _arguments(settings, "build", "--no-write-json", *options)
+        result = summarise(run_dbt(settings, arguments, listen, manifest).results, 0.0)
+    assert not result.failures, f"dbt on clean data: {result.failures[:5]}"
+    assert not result.warnings, f"dbt on clean data: {result.warnings[:5]}"
+    return sent
 
 
 def _is_replayed(statement: str) -> bool:

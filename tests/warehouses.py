@@ -257,7 +257,7 @@ class _Prefixed(dict[str, str]):
 
 def _compile_all(settings: Settings) -> Mapping[str, str]:
     """What the last build compiled, by model: the trailing window, for the tables hold rows."""
-    _dbt(settings, "compile", "--select", "resource_type:model")
+    dbt(settings, "compile", "--select", "resource_type:model")
     folder = target_path(settings) / "compiled"
     return {file.stem: file.read_text(encoding="utf-8") for file in folder.rglob("models/**/*.sql")}
 
@@ -269,7 +269,7 @@ def build(settings: Settings, sample: Path) -> Settings:
     """Deploy, load and build everything; AssertionError with what dbt says when it fails."""
     deploy(settings, oldest=_oldest(sample), progress=lambda _: None)
     load(settings, sample, domains=settings.domains)
-    _dbt(settings, "build", "--resource-type", "model", "--resource-type", "seed",
+    dbt(settings, "build", "--resource-type", "model", "--resource-type", "seed",
          "--resource-type", "snapshot")  # fmt: skip
     refresh_ab_test_results(settings)
     return settings
@@ -277,20 +277,21 @@ def build(settings: Settings, sample: Path) -> Settings:
 
 def build_again(settings: Settings) -> None:
     """`dbt build` with all tests, as an analytics engineer types it."""
-    _dbt(settings, "build")
+    dbt(settings, "build")
 
 
 def refresh(settings: Settings) -> None:
     """`dbt run --full-refresh` of everything."""
-    _dbt(settings, "run", "--full-refresh")
+    dbt(settings, "run", "--full-refresh")
 
 
 def generate_docs(settings: Settings) -> None:
     """`dbt docs generate`, which reads every database's catalog."""
-    _dbt(settings, "docs", "generate")
+    dbt(settings, "docs", "generate")
 
 
-def _dbt(settings: Settings, *command: str) -> None:
+def dbt(settings: Settings, *command: str) -> None:
+    """dbt in a process of its own; AssertionError with what it says when it fails."""
     arguments = dbt_arguments(
         ["--quiet", *command], target=settings.target, target_path=target_path(settings)
     )
