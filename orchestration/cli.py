@@ -159,10 +159,11 @@ def validate(
     ] = None,
 ) -> None:
     """Hold sources and outputs against the quality suites; exit code 1 if an expectation fails."""
+    from orchestration.demo import until_the_demo_ends
     from orchestration.validation import KINDS
     from orchestration.validation import validate as run
 
-    settings = _settings(target, domain, as_of)
+    settings = until_the_demo_ends(_settings(target, domain, as_of))
     kinds = [one_of("kind", kind, KINDS)] if kind else KINDS
     domains = settings.domains if domain else None
     report = run(settings, domains, docs, progress, kinds=kinds, keep=True)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from expectations.base import REBUILT_DAYS, Expectation, Product
-from orchestration import validation
+from orchestration import clock, validation
+from orchestration.demo import until_the_demo_ends
 from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome
-from orchestration.settings import DATABASES, DOMAINS, PLATFORM, PROJECT_ROOT, Settings
+from orchestration.settings import (
+    DATABASES,
+    DOMAINS,
+    PLATFORM,
+    PROJECT_ROOT,
+    Settings,
+    load_settings,
+)
 from orchestration.validation import SuiteResult, ValidationReport
 
 
@@ -126,3 +135,17 @@ def test_the_prefix_stands_before_every_database(embedded_settings: Settings) ->
 def test_days_rebuilt_agree_with_dbt() -> None:
     project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
     assert project["vars"]["lookback_days"] == REBUILT_DAYS
+
+
+def test_right_after_a_demo_its_clock_is_taken(tmp_path: Path) -> None:
+    settings = load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)})
+    stamp = tmp_path / "demo-embedded.json"
+    assert until_the_demo_ends(settings) == settings, "there was no demo"
+    evening = clock.now(settings) + timedelta(hours=3)
+    stamp.write_text(json.dumps({"as_of": str(evening)}))
+    assert until_the_demo_ends(settings).as_of == evening
+    given = dataclasses.replace(settings, as_of=evening - timedelta(hours=1))
+    assert until_the_demo_ends(given) == given, "--as-of was given"
+    for over in ({"as_of": str(evening - timedelta(hours=4))}, {"screen": "of an older version"}):
+        stamp.write_text(json.dumps(over))
+        assert until_the_demo_ends(settings) == settings
