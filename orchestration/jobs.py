@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.assets.dbt import wanted_nodes
 from orchestration.assets.write_back import key_of
+from orchestration.checks import CHECK, suite_relations
 from orchestration.docs import write_docs
 from orchestration.late_data import witnesses
 from orchestration.manifest import Manifest
@@ -25,7 +26,7 @@ from orchestration.schedules import (
     Row,
     schedule_rows,
 )
-from orchestration.settings import Settings
+from orchestration.settings import PLATFORM, Settings
 from orchestration.translator import WarehouseTranslator, is_daily
 
 
@@ -43,10 +44,11 @@ def build_jobs(
     return [
         *_domain_jobs(groups, settings),
         *_operation_jobs(settings),
-        *(_build_job(row) for row in schedule_rows(settings) if row.builds),
+        *(_build_job(settings, row) for row in schedule_rows(settings) if row.builds),
         dg.define_asset_job(
             DAILY_BUILD,
-            selection=dg.AssetSelection.groups(*groups),
+            # with what the applications wrote meanwhile held against the suites of sources
+            selection=dg.AssetSelection.groups(*groups) | _suite_checks(settings, "sources"),
             description=_described(DAILY_BUILD),
         ),
         dg.define_asset_job(
@@ -95,17 +97,31 @@ def _job_of(
     return only
 
 
-def _build_job(row: Row) -> Any:
+def _build_job(settings: Settings, row: Row) -> Any:
     """What the row builds, and the write-back behind it.
 
     Without tests: some hold a table against others that are built with it at four o'clock only.
+    What is written back is held against its suite first, which stops it.
     """
     built = dg.AssetSelection.assets(*(dg.AssetKey(key) for key in row.builds))
     selection = built.without_checks()
     if row.name in WRITE_BACKS:
         selection |= dg.AssetSelection.assets(key_of(row.name))
+        selection |= _suite_checks(settings, "outputs", WRITE_BACKS[row.name].model)
     return dg.define_asset_job(
         row.name, selection=selection, description=row.description, tags={"domain": row.domain}
+    )
+
+
+def _suite_checks(settings: Settings, kind: str, relation: str = "") -> dg.AssetSelection:
+    """The quality suites' checks of one kind, on all relations or on that one."""
+    return dg.AssetSelection.checks(
+        *(
+            dg.AssetCheckKey(dg.AssetKey(found), CHECK)
+            for domain in (*settings.domains, PLATFORM)
+            for found in suite_relations(settings, domain, kind)
+            if relation in ("", found[1])
+        )
     )
 
 
