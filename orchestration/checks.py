@@ -92,10 +92,20 @@ def judge(
     for relation in relations:
         own = tuple(o for o in suite.outcomes if (o.database, o.relation) == relation)
         verdicts[relation] = {
-            **SuiteResult(domain, own, kind).metadata(),
+            **(told := SuiteResult(domain, own, kind).metadata()),
+            **({"what_failed": _in_words(told["failures"])} if told["failures"] else {}),
             "latest_runs": trend(settings, *relation),
         }
     return verdicts
+
+
+def _in_words(failures: Sequence[Mapping[str, Any]]) -> str:
+    """For who opens the check: what failed and why it matters; queries stand in `failures`."""
+    return " ".join(
+        f"{each['expectation']}: {each['protects']} Expected {each['expected']}; found "
+        f"{'; '.join(each['found']) or each['unexpected_rows']}."
+        for each in failures
+    )
 
 
 def _shown(value: Any) -> Any:
