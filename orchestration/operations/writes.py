@@ -108,3 +108,10 @@ WRITES = {
         "used_count used_by_user used_order_id used_at status"
     ),
 }  # fmt: skip
+
+
+# What retention needs of a table with a policy, which it reads whole; a partition lies in a table
+# of its own, called `<table>__retired`, before it is dropped. LOCK TABLES is a right on databases.
+RETENTION_PARTITIONED = ("select", "insert", "create", "alter", "drop")
+RETENTION_ROWS = ("select", "insert", "delete")
+RETENTION_DATABASES = ("lock tables",)
