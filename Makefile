@@ -53,6 +53,11 @@ demo: setup ## Deploy, fill, build, test and validate (TARGET=embedded or mysql)
 test: setup lint mysql-up ## Lint, then test everything on DuckDB and on MySQL
 	$(BIN)/python -m pytest -n $(JOBS) $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
+.PHONY: browser
+browser: ## Install Debian's Chromium (as root), in which tests walk through pages
+	@command -v chromium chromium-browser >/dev/null || { \
+		apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium; }
+
 .PHONY: proof
 proof: setup mysql-up ## The long proofs too: many seeds, many kills, large scales
 	$(BIN)/python -m pytest -n $(JOBS) $(SIDE_BY_SIDE) -m 'slow or not slow' $(PYTEST_ARGS)
