@@ -147,6 +147,8 @@ def _low_services(
         logs.c.tenant_id == services.c.tenant_id,
         logs.c.capacity_type == "service",
         logs.c.capacity_id == services.c.id,
+        # An entry of a clock that runs ahead would be news again and again until its time comes.
+        logs.c.created_at <= run.as_of,
     )
     notice = sa.and_(logs.c.change_type == "adjust", logs.c.change_quantity == 0)
     above = logs.c.after_capacity > services.c.min_capacity_threshold

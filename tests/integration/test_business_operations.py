@@ -240,6 +240,17 @@ def test_a_low_service_is_noted_once_a_crossing(world: BookingWorld) -> None:
     assert [log["created_at"] for log in notices(world)] == [clock[1], clock[9], clock[12]]
 
 
+def test_an_entry_of_a_clock_that_runs_ahead_is_news_when_its_time_comes(
+    world: BookingWorld,
+) -> None:
+    world.service("low", available_slots=5, min_capacity_threshold=5)
+    assert run(world, LOW, AS_OF).changed == 1
+    adjust(world, 1, AS_OF + 10 * HOUR)
+    adjust(world, -1, AS_OF + 10 * HOUR + SECOND)
+    assert [run(world, LOW, AS_OF + HOUR).changed for _ in range(2)] == [0, 0]
+    assert [run(world, LOW, AS_OF + 11 * HOUR).changed for _ in range(2)] == [1, 0]
+
+
 def test_only_active_services_with_a_threshold_are_looked_at(world: BookingWorld) -> None:
     for key, more in {
         "at": {}, "under": {"available_slots": 0}, "above": {"available_slots": 6},
