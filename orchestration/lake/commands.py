@@ -143,7 +143,7 @@ def _close(settings: Settings, found: Sequence[Month], after: str) -> None:
     if failed := [m for m in found if m.state == "failed"]:
         after = f"Look at {failed[0].table} {failed[0].month} first, then run this again."
     elif {m.state for m in found} <= {"fresh", "dropped"}:
-        after = "`dbt build` on DuckDB reads it (docs/retention.md)."
+        after = "docs/retention.md shows how DuckDB and pandas read it."
     say(
         f"{len(found)} months ({states or 'none is closed'}), {rows:,} rows, {size / 1e6:,.1f} MB "
         f"in {url_of(settings)}. {after}"
