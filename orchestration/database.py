@@ -206,6 +206,11 @@ def _open_mysql(server: MySQLConnection) -> pymysql.Connection:
     return connection
 
 
+def reason_of(error: Exception) -> str:
+    """What the server or the system said, without the statement around it."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
+
+
 def set_session(connection: pymysql.Connection, _record: object) -> None:
     """The project's session settings, for a MySQL engine's `connect` event."""
     with connection.cursor() as cursor:

@@ -7,26 +7,25 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import fault_nets
 import warehouses
-from fault_replay import FirstBuild, copy_of, open_copy, record_build
+from fault_replay import FirstBuild, copy_of, open_copy, own_settings, record_build
 
 from orchestration.ab_tests import refresh_ab_test_results
 from orchestration.sampledata.generate import generate
 from orchestration.sampledata.load import load
 from orchestration.schema.deploy import deploy
-from orchestration.settings import PLATFORM, Settings, load_settings
+from orchestration.settings import PLATFORM, Settings
 
 DAYS = {
     "Monday": date(2026, 5, 18),
@@ -81,20 +80,6 @@ def loaded(empty: Settings, seed: int, folder: Path) -> Settings:
     load(settings, sample)
     shutil.rmtree(sample)
     return settings
-
-
-def own_settings(folder: Path, as_of: datetime) -> Settings:
-    """Settings for DuckDB in a folder, without what the environment says of others."""
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("WAREHOUSE_", "MYSQL_"))
-    }
-    environment |= {
-        "WAREHOUSE_LOCAL_DIR": str(folder),
-        "WAREHOUSE_DUCKDB_PATH": str(folder / "saas_warehouse.duckdb"),
-        "WAREHOUSE_MASK_KEY": "a-key-for-tests-only-0123456789abcdef",
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    return replace(load_settings(environment), as_of=as_of)
 
 
 def run(

@@ -40,11 +40,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(last: int, seconds: float, batch_rows: int, *words: str) -> None:
-    """Run the command until that step."""
-    from orchestration import cli
-    from orchestration.operations import running
-
+def dying_at(last: int, seconds: float) -> Callable[[], None]:
+    """A step that ends this process so long after its `last` call."""
     left = last
 
     def step() -> None:
@@ -53,9 +50,17 @@ def main(last: int, seconds: float, batch_rows: int, *words: str) -> None:
         if left == 0:
             threading.Timer(seconds, die).start() if seconds else die()
 
+    return step
+
+
+def main(last: int, seconds: float, batch_rows: int, *words: str) -> None:
+    """Run the command until that step."""
+    from orchestration import cli
+    from orchestration.operations import running
+
     running.run_operation.__kwdefaults__["batch_rows"] = batch_rows  # type: ignore[index]
     sys.argv = ["warehouse", *words]
-    with steps_told(step):
+    with steps_told(dying_at(last, seconds)):
         cli.main()
 
 

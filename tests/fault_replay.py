@@ -5,9 +5,11 @@ A `dbt build` for every fault would take a minute; the statements that it sends 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import duckdb
 from harness import clean_environment
 
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
-from orchestration.settings import Settings
+from orchestration.settings import Settings, load_settings
 
 # What stands on the disk; a view shows what it reads without being built anew.
 _BUILT = ("table", "window", "keyed_window")
@@ -113,6 +115,20 @@ def open_copy(settings: Settings) -> duckdb.DuckDBPyConnection:
     for name, pad in zip(_PADS, hmac_pads(settings.mask_key), strict=True):
         connection.execute(f"set variable {name} = unhex('{pad.hex()}')")
     return connection
+
+
+def own_settings(folder: Path, as_of: datetime) -> Settings:
+    """Settings for DuckDB in a folder, without what the environment says of others."""
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("WAREHOUSE_", "MYSQL_"))
+    }
+    environment |= {
+        "WAREHOUSE_LOCAL_DIR": str(folder),
+        "WAREHOUSE_DUCKDB_PATH": str(folder / "saas_warehouse.duckdb"),
+        "WAREHOUSE_MASK_KEY": "a-key-for-tests-only-0123456789abcdef",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    return replace(load_settings(environment), as_of=as_of)
 
 
 def copy_of(settings: Settings, folder: Path) -> Settings:

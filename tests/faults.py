@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import os
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import warehouses
 from fault_catalogue import NETS, Fault, catalogue, read, tenth
 from fault_nets import Verdict, throw
-from fault_replay import copy_of, record
+from fault_replay import copy_of, own_settings, record
 
 from orchestration.errors import WarehouseError
 from orchestration.sampledata.generate import generate
-from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
 DOCS = PROJECT_ROOT / "docs" / "quality.md"
 # These look at what the applications wrote.
@@ -66,15 +64,7 @@ def throw_all(
 
 def clean_warehouse(folder: Path, seed: int = 1) -> Settings:
     """Demo data of a seed, deployed, loaded and built on DuckDB, unless the folder has it."""
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("WAREHOUSE_", "MYSQL_"))
-    }
-    environment |= {
-        "WAREHOUSE_LOCAL_DIR": str(folder),
-        "WAREHOUSE_DUCKDB_PATH": str(folder / "saas_warehouse.duckdb"),
-        "WAREHOUSE_MASK_KEY": "a-key-for-tests-only-0123456789abcdef",
-    }
-    settings = replace(load_settings(environment), as_of=warehouses.AS_OF)
+    settings = own_settings(folder, warehouses.AS_OF)
     if not (folder / "built").exists():
         folder.mkdir(parents=True, exist_ok=True)
         sample = folder / "sample"

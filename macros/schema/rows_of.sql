@@ -1,6 +1,6 @@
-{#- What a staging view reads: the source without its secret columns, or, when its domain is switched off, typed columns without
-    rows, so that the missing database is never touched. Bare only, it may bring its own alias:
-    `select * from {{ rows_of(source('wework', 'wework_accounts')) }}`. -#}
+{#- What a staging view reads: the source without its secret columns, or, when its domain is switched
+    off, typed columns without rows, so that the missing database is never touched. Bare only, it may
+    bring its own alias: `select * from {{ rows_of(source('wework', 'wework_accounts')) }}`. -#}
 {% macro rows_of(relation) -%}
     {%- set enabled = enabled_domains() -%}
     {#- the graph is there from the second pass on -#}

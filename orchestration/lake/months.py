@@ -134,7 +134,7 @@ class _Lake:
         try:
             manifest = self.months.archived(month)
         except (WarehouseError, sa.exc.DBAPIError, OSError) as error:
-            return replace(found, state="failed", why=_said(error))
+            return replace(found, state="failed", why=database.reason_of(error))
         state: State = "made" if found.state == "missing" else "renewed"
         return self._month(month, state, found.online, manifest)
 
@@ -153,7 +153,7 @@ class _Lake:
                 state = self._state(month, online, manifest, quick)
                 return self._month(month, state, online, manifest)
         except (WarehouseError, OSError) as error:
-            return self._month(month, "failed", online, manifest, _said(error))
+            return self._month(month, "failed", online, manifest, database.reason_of(error))
         return self._month(month, "missing", online)
 
     def _state(self, month: date, online: int, manifest: Manifest, quick: bool) -> State:
@@ -187,7 +187,7 @@ class _Lake:
                 self.archive.hashes(self.table, month, manifest)
                 yield found
             except (WarehouseError, OSError) as error:
-                yield replace(found, state="failed", why=_said(error))
+                yield replace(found, state="failed", why=database.reason_of(error))
 
     def _online(self) -> Mapping[date, int]:
         moment = self.months.policy.moment
@@ -212,10 +212,6 @@ class _Lake:
             manifest.checksum if manifest else "",
             why,
         )
-
-
-def _said(error: Exception) -> str:
-    return str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
 
 
 def url_of(settings: Settings) -> str:

@@ -167,7 +167,7 @@ class _Retention:
                         outcome.done.append(replace(step, rows=rows))
                         self._tell(step.action, time.monotonic() - started, of=step.what, rows=rows)
         except (WarehouseError, sa.exc.DBAPIError, pa.ArrowException) as error:
-            outcome.failed = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+            outcome.failed = database.reason_of(error)
             self.progress(f"{self.policy.table}: gave up: {outcome.failed}")
             with contextlib.suppress(Exception):  # the run's error is the one to show
                 self._tell("gave up", time.monotonic() - began, error=outcome.failed)
@@ -387,7 +387,7 @@ def _extend(settings: Settings, table: Table) -> Horizon:
             finally:
                 connection.invalidate()
     except (WarehouseError, sa.exc.DBAPIError) as error:
-        why = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        why = database.reason_of(error)
         if isinstance(error, sa.exc.DBAPIError) and is_collision(error):
             why = "in use by a long transaction, so its partitions wait for the next run"
         return Horizon(table.name, 0, 0, 0, why)

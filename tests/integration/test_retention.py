@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 import retention_world as world
 import sqlalchemy as sa
-from dying import die, steps_told
+from dying import dying_at, steps_told
 from operation_runs import ON_MYSQL
 from retention_world import AS_OF, CALLS, METRICS, ROWS, SECOND
 from rows import insert, rows, table
@@ -580,13 +580,7 @@ def test_jobs_show_what_was_done(
 @contextmanager
 def killed_after(last: int, seconds: float, archive: Path) -> Iterator[None]:
     """This process ends so many steps from now: statements, commits, and files of the archive."""
-    left = last
-
-    def step() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            threading.Timer(seconds, die).start() if seconds else die()
+    step = dying_at(last, seconds)
 
     def file_step(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("open", "os.rename", "os.remove") and str(archive) in str(arguments[0]):
