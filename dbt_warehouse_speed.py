@@ -5,7 +5,8 @@ they halve a build of this project. DuckDB: the file stays open until dbt's call
 being opened and checkpointed for every node. MySQL: a node takes over the connection that another
 has done with, reset by the server, instead of reading all certificates of the system for one of its
 own. Selection: ancestors are found along the edges themselves, not through a filtering view of the
-graph that counts all nodes anew at each step.
+graph that counts all nodes anew at each step. Parsing: the clock, the days, the file or the server
+of a call change no node, so what was parsed for another day still holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import functools
 import threading
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,8 +24,13 @@ from dbt.adapters.duckdb.environments.local import LocalEnvironment
 from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.exceptions import DbtInternalError
 from dbt.graph.graph import Graph
+from dbt.parser.manifest import ManifestLoader
 
 plugins: list[type] = []
+
+# Variables and connection settings on which no name, config or edge of the project depends.
+MOMENTARY = frozenset({"as_of", "start_date", "end_date", "accept_lost_history"})
+WHEREABOUTS = frozenset({"path", "server", "port", "username"})
 
 # MySQL connections that no node uses, by how they were asked for; and how each one was.
 _IDLE: dict[Any, list[Any]] = {}
@@ -103,6 +110,19 @@ def _close_idle(original: Any, manager: MySQLConnectionManager) -> None:
             handle.close()
 
 
+def _state_of_the_project(original: Any, loader: ManifestLoader) -> Any:
+    """What must be the same for a parsed project to be used again."""
+    config = loader.root_project
+    given, credentials = config.cli_vars, config.credentials
+    known = [(key, value) for key, value in credentials.connection_info() if key not in WHEREABOUTS]
+    config.cli_vars = {name: value for name, value in given.items() if name not in MOMENTARY}
+    config.credentials = SimpleNamespace(connection_info=lambda: known)
+    try:
+        return original(loader)
+    finally:
+        config.cli_vars, config.credentials = given, credentials
+
+
 def _wrap(owner: type, name: str, wrapper: Any) -> None:
     original = getattr(owner, name)
 
@@ -122,6 +142,7 @@ MySQLConnectionManager._close_handle = classmethod(
     lambda _, connection: _put_aside(_mysql_close, connection)
 )
 _wrap(MySQLConnectionManager, "cleanup_all", _close_idle)
+_wrap(ManifestLoader, "build_manifest_state_check", _state_of_the_project)
 Graph.ancestors = lambda graph, node, max_depth=None: reachable(
     graph.graph, node, upstream=True, max_depth=max_depth
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from oracles.base import Raw, SampleTables
 from warehouses import Demo
 
 from orchestration import database
+from orchestration.dbt_project import target_path
 from orchestration.errors import WarehouseError
 from orchestration.sampledata.generate import generate
 from orchestration.settings import (
@@ -45,6 +48,22 @@ def _own_environment(folder: Path, **more: str) -> dict[str, str]:
         "WAREHOUSE_MASK_KEY": MASK_KEY,
         **more,
     }
+
+
+@contextmanager
+def _parsed_before(settings: Settings, basetemp: Path) -> Iterator[Settings]:
+    """The settings, with what dbt parsed for an earlier test of this process and the same names.
+
+    dbt itself decides whether that still holds.
+    """
+    name = f"{settings.target}-{settings.database_prefix}{warehouses.PARTIAL_PARSE}"
+    kept, own = basetemp / name, target_path(settings) / warehouses.PARTIAL_PARSE
+    if kept.exists():
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, own)
+    yield settings
+    if own.exists() and not kept.exists():
+        shutil.copyfile(own, kept)
 
 
 def drop_databases(settings: Settings) -> None:
@@ -114,16 +133,23 @@ def mysql_server() -> MySQLConnection:
 
 
 @pytest.fixture
-def embedded_settings(tmp_path: Path) -> Settings:
+def embedded_settings(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
     """DuckDB in a file of this test's own; nothing is deployed."""
-    return load_settings(_own_environment(tmp_path))
+    settings = load_settings(_own_environment(tmp_path))
+    with _parsed_before(settings, tmp_path_factory.getbasetemp()):
+        yield settings
 
 
 @pytest.fixture
-def mysql_settings(mysql_server: MySQLConnection, tmp_path: Path) -> Iterator[Settings]:
-    """MySQL behind a database prefix of this test's own, dropped at its end."""
-    settings = _mysql_settings(mysql_server, tmp_path)
-    yield settings
+def mysql_settings(
+    mysql_server: MySQLConnection, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """MySQL behind a database prefix, dropped at the test's end; the next test has the same."""
+    settings = _mysql_settings(mysql_server, tmp_path, "test")
+    with _parsed_before(settings, tmp_path_factory.getbasetemp()):
+        yield settings
     drop_databases(settings)
 
 
@@ -142,18 +168,22 @@ def module_mysql_settings(
     The next module of this process has the same, so that what dbt parsed serves it too.
     """
     settings = _mysql_settings(mysql_server, tmp_path_factory.mktemp("mysql"), "module")
-    yield settings
+    with _parsed_before(settings, tmp_path_factory.getbasetemp()):
+        yield settings
     drop_databases(settings)
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.mysql)])
 def module_engine_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
+) -> Iterator[Settings]:
     """Each engine in turn, one set of databases for a whole test module."""
     if request.param == "mysql":
-        return request.getfixturevalue("module_mysql_settings")
-    return load_settings(_own_environment(tmp_path_factory.mktemp("embedded")))
+        yield request.getfixturevalue("module_mysql_settings")
+        return
+    settings = load_settings(_own_environment(tmp_path_factory.mktemp("embedded")))
+    with _parsed_before(settings, tmp_path_factory.getbasetemp()):
+        yield settings
 
 
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))]

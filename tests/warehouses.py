@@ -39,6 +39,7 @@ from orchestration.settings import DOMAINS, PROJECT_ROOT, Settings
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 SCALE = "demo"
 ENGINES = ("embedded", pytest.param("mysql", marks=pytest.mark.mysql))
+PARTIAL_PARSE = "partial_parse.msgpack"
 MYSQL_FLOATS = (pymysql.constants.FIELD_TYPE.FLOAT, pymysql.constants.FIELD_TYPE.DOUBLE)
 # Deployment adds rows of its own to these: they are taken as they stand.
 WITH_DEFAULTS = {

@@ -1,6 +1,8 @@
 {#- The pinned clock as text 'YYYY-MM-DD HH:MM:SS', or none: var as_of, else WAREHOUSE_AS_OF. A bare
-    date means its last second. -#}
+    date means its last second. While dbt only parses nobody asks the clock: what is parsed holds for
+    every day. -#}
 {% macro as_of_value() -%}
+    {%- if not execute -%} {{ return(none) }} {%- endif -%}
     {%- set given = var('as_of', none) or env_var('WAREHOUSE_AS_OF', '') -%}
     {%- set text = (given | string | trim).replace('T', ' ') -%}
     {%- if not text -%} {{ return(none) }} {%- endif -%}

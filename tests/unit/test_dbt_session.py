@@ -23,7 +23,7 @@ def _show(settings_environment: dict[str, str], target: str, folder: Path, query
     arguments = [
         "show", "--inline", query, "--output", "json", "--project-dir", str(PROJECT_ROOT),
         "--profiles-dir", str(PROJECT_ROOT), "--target", target,
-        "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
+        "--target-path", str(folder / "target" / target), "--log-path", str(folder / "logs"),
     ]  # fmt: skip
     run = subprocess.run(
         [Path(sys.executable).parent / "dbt", *arguments],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,41 @@ def test_the_same_nodes_are_reached(seed: int) -> None:
 def test_an_unknown_node_is_dbt_s_own_error() -> None:
     with pytest.raises(DbtInternalError, match="nowhere"):
         Graph(_project(0)).ancestors("nowhere")
+
+
+def _parse(settings: Settings, folder: Path, **variables: str) -> tuple[dict[str, Any], list[str]]:
+    """The manifest of a parse without what differs every time, and how dbt came to it."""
+    arguments = dbt_arguments(
+        ["parse", "--quiet"], target=settings.target, target_path=folder, variables=variables
+    )
+    events: list[str] = []
+    with clean_environment():
+        run_dbt(settings, arguments, lambda event: events.append(event.info.name))
+    text = (folder / "manifest.json").read_text(encoding="utf-8")
+    manifest = json.loads(text, object_hook=lambda part: part | {"created_at": None})
+    return manifest | {"metadata": None}, events
+
+
+def test_another_day_place_or_clock_needs_no_new_parse(
+    embedded_settings: Settings, tmp_path: Path
+) -> None:
+    """And must not: parsed anew, the project is the same to the last word."""
+    days = {"start_date": "2026-05-01", "end_date": "2026-05-04", "as_of": "2026-05-06"}
+    kept, elsewhere = target_path(embedded_settings), tmp_path / "elsewhere"
+    before, _ = _parse(embedded_settings, kept)
+    moved = replace(
+        embedded_settings,
+        as_of=datetime(2026, 5, 5, 12),
+        duckdb_path=elsewhere / "saas_warehouse.duckdb",
+    )
+    again, events = _parse(moved, kept, **days)
+    assert "PartialParsingSkipParsing" in events
+    anew, events = _parse(moved, elsewhere, **days)
+    assert "PartialParsingSkipParsing" not in events
+    assert before == again == anew
+
+    _, events = _parse(moved, elsewhere, domains="core")
+    assert "UnableToPartialParse" in events  # what is switched off does change nodes
 
 
 def _build_seeds(settings: Settings) -> None:
