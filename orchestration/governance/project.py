@@ -40,6 +40,8 @@ class Report:
 def compile_project(settings: Settings) -> list[Any]:
     """Have dbt compile all that it builds, without asking a server; its nodes."""
     command = [
+        # parsed whole: what a column declares may have changed since dbt last looked
+        "--no-partial-parse",
         "compile", "--quiet", "--no-introspect", "--no-populate-cache",
         "--indirect-selection", "empty",
     ]  # fmt: skip

@@ -20,6 +20,8 @@ from orchestration.errors import WarehouseError
 from orchestration.settings import DATABASES, DOMAINS, PLATFORM, PROJECT_ROOT
 
 WAREHOUSE_DATABASES = ("warehouse_staging", "warehouse", "warehouse_audit")
+# What of a domain's marts stands in its own database (dbt_project.yml, models).
+OWN_DATABASE_FOLDERS = ("rollups", "views")
 _ENUM_VALUE = re.compile(r"'([^']*)'")
 
 
@@ -185,7 +187,7 @@ def _built_tables(
     """What dbt fills but deploy makes, by the folder's YAML; `rebuilt` gets the other names."""
     found = []
     for file in sorted((root / "models" / "marts" / domain).rglob("_*.yml")):
-        home = database if file.parent.name == "rollups" else "warehouse"
+        home = database if file.parent.name in OWN_DATABASE_FOLDERS else "warehouse"
         content = _read(file)
         # A source among the marts is what Dagster computes from them: dbt only describes it.
         for source in content.get("sources") or []:

@@ -197,6 +197,14 @@ def test_the_record_is_complete() -> None:
             assert column.classification in ("public", "internal", "pii", "phi", "secret")
 
 
+def test_the_record_knows_where_dbt_builds(manifest: dict[str, Any]) -> None:
+    record = load_record()
+    built = {(node["schema"], node["name"]) for node in models(manifest) if layer(node) == "marts"}
+    deployed = {(table.database, table.name) for table in record if table.built_by_dbt}
+    assert built <= record.rebuilt | deployed
+    assert record.rebuilt <= built
+
+
 def test_no_addresses_of_registries_and_no_paths_of_a_machine() -> None:
     """Hashes and markers lock the requirements; where they come from is the machine's business."""
     lock = (PROJECT_ROOT / "requirements.lock").read_text(encoding="utf-8")
