@@ -9,6 +9,7 @@ import dagster as dg
 
 from orchestration.assets.ab_tests import build_ab_test_assets
 from orchestration.assets.dbt import build_dbt_assets
+from orchestration.assets.lake import build_lake_assets
 from orchestration.assets.reports import build_report_assets
 from orchestration.assets.sources import build_source_assets
 from orchestration.assets.write_back import build_write_back_assets
@@ -31,6 +32,7 @@ def build_definitions(
     manifest = load_manifest(settings)
     models = following(build_dbt_assets(settings, manifest), scheduled_assets())
     sources = build_source_assets(settings, manifest)
+    lake = build_lake_assets(settings, manifest)
     freshness = build_freshness_checks(settings, manifest)
     late = build_late_jobs(settings, manifest)
     groups = sorted({spec.group_name for spec in models.specs})
@@ -41,9 +43,10 @@ def build_definitions(
             *build_ab_test_assets(settings, manifest),
             *build_write_back_assets(settings, manifest),
             *build_report_assets(settings, models),
+            *lake,
         ],
         asset_checks=[*build_suite_checks(settings), *freshness],
-        jobs=[*build_jobs(settings, groups, sources, freshness), *late],
+        jobs=[*build_jobs(settings, groups, sources, freshness, lake), *late],
         schedules=build_schedules(settings),
         sensors=[
             *build_sensors(settings),

@@ -21,6 +21,7 @@ from orchestration.retention.jobs import build_retention_jobs
 from orchestration.schedules import (
     DAILY_BUILD,
     HOURLY_FRESHNESS,
+    LAKE_SYNC,
     SCHEDULES,
     WEEKLY_DOCS,
     Row,
@@ -35,6 +36,7 @@ def build_jobs(
     groups: Sequence[str],
     sources: Sequence[dg.AssetsDefinition],
     freshness: Sequence[dg.AssetChecksDefinition],
+    lake: Sequence[dg.AssetsDefinition],
 ) -> list[Any]:
     """One job a domain, one an operation, and one for each schedule of its own kind.
 
@@ -55,6 +57,11 @@ def build_jobs(
             HOURLY_FRESHNESS,
             selection=observed | dg.AssetSelection.checks(*freshness),
             description=_described(HOURLY_FRESHNESS),
+        ),
+        dg.define_asset_job(
+            LAKE_SYNC,
+            selection=dg.AssetSelection.assets(*lake),
+            description=_described(LAKE_SYNC),
         ),
         _docs_job(settings),
         *build_retention_jobs(settings),

@@ -9,6 +9,7 @@ import dagster as dg
 import yaml
 
 from orchestration.errors import WarehouseError
+from orchestration.schema.partitions import first_of_month
 from orchestration.settings import PROJECT_ROOT, TIME_ZONE, Settings
 
 FIRST_DAY = "2024-01-01"
@@ -24,6 +25,12 @@ def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
         # The running day can be built too; it is simply incomplete.
         end_offset=1,
     )
+
+
+def monthly_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
+    """One partition a closed month, from that of WAREHOUSE_FIRST_DAY on."""
+    first = first_of_month(first_day(settings))
+    return dg.MonthlyPartitionsDefinition(start_date=first.isoformat(), timezone=TIME_ZONE)
 
 
 def first_day(settings: Settings) -> date:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -12,8 +12,9 @@ from dagster import DagsterRunStatus, DefaultScheduleStatus, RunsFilter
 from orchestration.errors import WarehouseError
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import AlreadyRunning, has_work
-from orchestration.partitions import OWN_WINDOWS, lookback_days
+from orchestration.partitions import FIRST_DAY, OWN_WINDOWS, first_day, lookback_days
 from orchestration.resources import FILE_HELD
+from orchestration.schema.partitions import add_months, first_of_month
 from orchestration.settings import DATABASES, PLATFORM, TIME_ZONE, Settings
 
 # From the moment a run is asked for until its end.
@@ -29,7 +30,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 # A tick that has to wait for the DuckDB file skips rather: the next one is near.
 TICK_WAIT_SECONDS = "1"
 DAILY_BUILD, HOURLY_FRESHNESS, WEEKLY_DOCS = "daily_build", "hourly_freshness", "weekly_docs"
-PARTITION_HORIZON, RETENTION = "partition_horizon", "retention"
+PARTITION_HORIZON, RETENTION, LAKE_SYNC = "partition_horizon", "retention", "lake_sync"
 # Receipts change a message's state for days, so wework_account_daily rebuilds a week.
 RECEIPT_DAYS = 7
 
@@ -41,6 +42,7 @@ class Row:
     Without `builds` the job runs the operation of that name. `builds` are assets [database, table]
     that are built first, over the days from `days` ago until `until` days ago where they are
     daily; with `own_windows` each model looks back as far as it needs to, which is no less.
+    `by_months`: the run is for all months that are closed.
     `asks_first`: a tick starts a run only where the operation would find work.
     """
 
@@ -52,6 +54,7 @@ class Row:
     days: int = 0
     until: int = 1
     own_windows: bool = False
+    by_months: bool = False
     asks_first: bool = False
     is_event: bool = True
     default_status: DefaultScheduleStatus = DefaultScheduleStatus.RUNNING
@@ -146,6 +149,13 @@ SCHEDULES = (
         is_event=False,
     ),
     Row(
+        LAKE_SYNC, PLATFORM, "30 1 * * *",
+        "Writes closed months that the lake lacks, and renews those in which a row came or "
+        "changed.",
+        by_months=True,
+        is_event=False,
+    ),
+    Row(
         DAILY_BUILD, PLATFORM, "0 4 * * *",
         "Builds and tests everything of all domains, each daily table over its own trailing "
         "window, then runs the quality suites.",
@@ -212,7 +222,7 @@ def _schedule(row: Row, settings: Settings) -> dg.ScheduleDefinition:
             )
         if row.asks_first and (reason := why_not(row.name, settings)):
             return dg.SkipReason(reason)
-        return request(row, context.scheduled_execution_time)
+        return request(row, context.scheduled_execution_time, first_day(settings))
 
     return tick
 
@@ -236,9 +246,23 @@ def hasty(settings: Settings) -> Settings:
     return replace(settings, environment={**settings.environment, **patience})
 
 
-def request(row: Row, scheduled: datetime) -> dg.RunRequest:
-    """A run for the scheduled time; with its days, by the row's zone, where it builds by days."""
+def request(
+    row: Row, scheduled: datetime, since: date = date.fromisoformat(FIRST_DAY)
+) -> dg.RunRequest | dg.SkipReason:
+    """A run for the scheduled time; with its days, by the row's zone, where it builds by days.
+
+    By months it is for those from that of `since` to the last that is closed.
+    """
     today = scheduled.astimezone(ZoneInfo(row.zone)).date()
+    if row.by_months:
+        months = [first_of_month(since), add_months(today, -1)]
+        if months[0] > months[1]:
+            return dg.SkipReason("No month has closed yet.")
+        range_of = (month.isoformat() for month in months)
+        return dg.RunRequest(
+            run_key=scheduled.isoformat(),
+            tags=dict(zip((RANGE_START, RANGE_END), range_of, strict=True)),
+        )
     if not row.days:
         return dg.RunRequest(run_key=scheduled.isoformat())
     first, last = today - timedelta(days=row.days), today - timedelta(days=row.until)

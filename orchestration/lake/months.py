@@ -40,6 +40,7 @@ class Month:
     state: State
     rows: int = 0
     online: int = 0
+    files: int = 0
     bytes: int = 0
     checksum: str = ""
     why: str = ""
@@ -208,7 +209,7 @@ class _Lake:
             state,
             manifest.rows if manifest else 0,
             online,
-            self.archive.size(self.table, month) if manifest else 0,
+            *(self.archive.size(self.table, month) if manifest else (0, 0)),
             manifest.checksum if manifest else "",
             why,
         )

@@ -152,10 +152,11 @@ class Archive:
             list(sealed_columns(table)),
         )
 
-    def size(self, table: Table, month: date) -> int:
-        """The bytes of the month's files."""
+    def size(self, table: Table, month: date) -> tuple[int, int]:
+        """The month's files, and their bytes."""
         files = [f"{self._folder(table, month, under)}/{DATA}" for under in ("", "/_sealed")]
-        return sum(self.fs.size(file) for file in files if self.fs.exists(file))
+        sizes = [self.fs.size(file) for file in files if self.fs.exists(file)]
+        return len(sizes), sum(sizes)
 
     def write(
         self, table: Table, month: date, rows: Iterable[Values], now: datetime, expiring: bool

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pandas as pd
 import pytest
+import retention_world
 import sqlalchemy as sa
 from dagster_server import AS_OF, DAY, DOMAINS, DagsterServer, deploy_a_day, free_port, served
 from rows import table
@@ -21,7 +24,9 @@ from orchestration import dagster_dev, database
 from orchestration.assets.write_back import key_of
 from orchestration.definitions import build_definitions
 from orchestration.errors import WarehouseError
-from orchestration.schedules import DAILY_BUILD, SCHEDULES, request, why_not
+from orchestration.retention.archive import Archive
+from orchestration.schedules import DAILY_BUILD, LAKE_SYNC, SCHEDULES, request, why_not
+from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
 # The schedule that the daemon really ticks here, every two minutes.
@@ -44,7 +49,7 @@ def server(settings: Settings) -> Iterator[DagsterServer]:
 
 
 def test_a_day_of_wework_is_built_and_checked_by_the_daemon(
-    settings: Settings, server: DagsterServer
+    settings: Settings, server: DagsterServer, tmp_path: Path
 ) -> None:
     repository = build_definitions(settings).get_repository_def()
     _a_dry_run_changes_nothing(settings, repository)
@@ -73,6 +78,7 @@ def test_a_day_of_wework_is_built_and_checked_by_the_daemon(
 
     _figures_are_built_and_written_back(settings, repository)
     _the_daily_build_takes_each_model_s_own_window(repository)
+    _months_go_to_the_lake_as_they_close(settings, tmp_path)
 
 
 def _figures_are_built_and_written_back(
@@ -130,6 +136,42 @@ def _the_daily_build_takes_each_model_s_own_window(repository: dg.RepositoryDefi
     assert days == {f"2026-06-{day}" for day in (27, 28, 29, 30)}
     assert [event.partition for event in made if event.asset_key == whole] == [None]
     assert not any("start_date" in event.metadata for event in made)
+
+
+def _months_go_to_the_lake_as_they_close(settings: Settings, folder: Path) -> None:
+    """June, on its first night as a closed month; May has no rows, and so no file."""
+    night = datetime(2026, 7, 1, 1, 30)
+    later = retention_world.with_archive(settings, folder / "lake", night)
+    [row] = [row for row in SCHEDULES if row.name == LAKE_SYNC]
+    asked = request(row, night.replace(tzinfo=ZoneInfo("Asia/Shanghai")), date(2026, 5, 31))
+    assert sorted(asked.tags.values()) == ["2026-05-01", "2026-06-01"]
+    job = build_definitions(later).get_repository_def().get_job(LAKE_SYNC)
+    run = job.execute_in_process(tags=asked.tags)
+    known = load_record().table("wework_message_records")
+    told = {
+        event.partition: {name: each.value for name, each in event.metadata.items()}
+        for event in run.asset_materializations_for_node(f"lake__{known.name}")
+    }
+    manifest = Archive(later).peek(known, date(2026, 6, 1))
+    assert told["2026-06-01"].pop("bytes") > 0
+    assert told["2026-06-01"] == {
+        "dagster/row_count": 4,
+        "rows online": 4,
+        "files": 2,
+        "checksum": manifest.checksum,
+        "state": "made",
+        "lake": str(folder / "lake"),
+    }
+    assert (told["2026-05-01"]["files"], told["2026-05-01"]["state"]) == (0, "no rows")
+    ids = {row_id for (row_id,) in _read(settings, known.name, "id")}
+    assert set(pd.read_parquet(folder / "lake" / known.name)["id"]) == ids
+    # What cannot be written fails the step, and says why.
+    keyless = retention_world.with_archive(later, folder / "lake", night, WAREHOUSE_ARCHIVE_KEY="")
+    job = build_definitions(keyless).get_repository_def().get_job(LAKE_SYNC)
+    key = dg.AssetKey(["lake", known.name])
+    run = job.execute_in_process(tags=asked.tags, asset_selection=[key], raise_on_error=False)
+    [failure] = [event for event in run.all_events if event.is_step_failure]
+    assert "WAREHOUSE_ARCHIVE_KEY is not set" in str(failure.event_specific_data.error)
 
 
 def _told(run: dg.ExecuteInProcessResult, step: str) -> tuple[Any, ...]:

@@ -101,7 +101,8 @@ def _described(repository: dg.RepositoryDefinition) -> str:
     lines = []
     for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)
-        days = " daily" if node.partitions_def else ""
+        is_monthly = isinstance(node.partitions_def, dg.MonthlyPartitionsDefinition)
+        days = (" monthly" if is_monthly else " daily") if node.partitions_def else ""
         follows = {AT_ONCE: " follows at once", BY_CRON: " follows"}
         how = follows[node.automation_condition] if node.automation_condition else ""
         lines.append(f"asset {key.to_user_string()} {node.group_name}{days}{how}")
@@ -438,6 +439,16 @@ class TestSchedules:
                 context = _AssetContext(instance.create_run_for_job(job, tags=tags))
                 assert window_of(context) == wanted
 
+    def test_months_are_asked_for_once_they_have_closed(
+        self, repository: dg.RepositoryDefinition
+    ) -> None:
+        asked = _tick(repository, schedules.LAKE_SYNC, datetime(2027, 1, 1, 1, 30))
+        assert _days(asked) == ("2024-01-01", "2026-12-01")
+        asked = _tick(repository, schedules.LAKE_SYNC, datetime(2024, 2, 29, 1, 30))
+        assert _days(asked) == ("2024-01-01", "2024-01-01")
+        none = _tick(repository, schedules.LAKE_SYNC, datetime(2024, 1, 31, 1, 30))
+        assert str(none.skip_message) == "No month has closed yet."
+
     def test_ticks_of_what_is_not_built_by_days_differ_by_their_time(
         self, repository: dg.RepositoryDefinition
     ) -> None:
@@ -631,6 +642,7 @@ class TestFollowing:
 WHOLE = (
     schedules.DAILY_BUILD,
     schedules.HOURLY_FRESHNESS,
+    schedules.LAKE_SYNC,
     schedules.PARTITION_HORIZON,
     schedules.RETENTION,
     schedules.WEEKLY_DOCS,
