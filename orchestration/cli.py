@@ -24,7 +24,8 @@ from orchestration.options import AsOf, Domains, Target, progress, say
 from orchestration.reports.commands import health_report, report
 from orchestration.retention.commands import app as retention_app
 from orchestration.rules.commands import app as rule_app
-from orchestration.settings import DOMAINS, Settings, load_settings, one_of
+from orchestration.schema.commands import init
+from orchestration.settings import DOMAINS, PLATFORM, Settings, load_settings, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ app.add_typer(quota_app, name="quota", no_args_is_help=True)
 app.add_typer(retention_app, name="retention", no_args_is_help=True)
 app.add_typer(lake_app, name="lake", no_args_is_help=True)
 app.add_typer(rule_app, name="rule", no_args_is_help=True)
+app.command()(init)
 app.command()(report)
 app.command("health-report")(health_report)
 app.command()(grants)

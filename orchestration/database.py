@@ -357,6 +357,12 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
             fix="`set global local_infile = on` as an administrator.",
         )
     return None
+    if code in (1290, 1836) and "read" in message.lower():
+        return WarehouseError(
+            f"The MySQL server at {where} is read-only, as replicas are: {message}.",
+            fix="name the server that it follows; docs/existing-mysql.md says what a replica is "
+            "good for.",
+        )
 
 
 def _code_and_message(error: pymysql.MySQLError) -> tuple[int, str]:

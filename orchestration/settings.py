@@ -31,8 +31,9 @@ TIME_ZONE = "Asia/Shanghai"
 UTC_OFFSET = "+08:00"
 # What is said to these does not leave the machine; to all others it goes encrypted.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-# What both engines take unquoted; the longest name behind it must stay within MySQL's 64.
-PREFIX = re.compile(r"[A-Za-z0-9_]{0,32}")
+# What both engines take unquoted, and what a server with lower_case_table_names gives back as it
+# was; the longest name behind it must stay within MySQL's 64.
+PREFIX = re.compile(r"[a-z0-9_]{0,32}")
 # The years that a MySQL timestamp holds on either side of any time zone.
 FIRST_YEAR, LAST_YEAR = 1971, 2037
 
@@ -195,11 +196,11 @@ def _domains(override: object, env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def parse_prefix(text: str) -> str:
-    """What goes before every database's name: letters, digits and underscores, 32 at the most."""
+    """What goes before every database's name: small letters, digits and underscores, at most 32."""
     if not PREFIX.fullmatch(text):
         raise WarehouseError(
             f"WAREHOUSE_DATABASE_PREFIX {text!r} cannot begin a database's name.",
-            fix="use at most 32 letters, digits and underscores, as in test_.",
+            fix="use at most 32 small letters, digits and underscores, as in test_.",
         )
     return text
 

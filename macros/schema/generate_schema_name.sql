@@ -12,7 +12,7 @@
 {#- `dev_<user>_` for the dev targets, else nothing. -#}
 {% macro developer_prefix() -%}
     {%- if target.name.startswith('dev') -%}
-        {{ return('dev_' ~ modules.re.sub('[^A-Za-z0-9]', '_', env_var('USER', 'me')) ~ '_') }}
+        {{ return('dev_' ~ modules.re.sub('[^a-z0-9]', '_', env_var('USER', 'me') | lower) ~ '_') }}
     {%- endif -%}
     {{ return('') }}
 {%- endmacro %}

@@ -136,13 +136,15 @@ def _mysql(connection: sa.Connection, settings: Settings) -> Iterator[Finding]:
     version = str(connection.scalar(sa.text("select version()")))
     yield Finding("connection", "ok", f"{server.user} at {server.host}:{server.port}")
     yield Finding("version", "ok", f"MySQL {version}")  # older ones and MariaDB do not get here
-    yield from _server_settings(connection)
+    grants = _grants(connection)
+    yield from _server_settings(connection, may_set=may_set_variables(grants))
+    yield from _what_it_refuses(connection)
     prefix = settings.database_prefix
     present = read_databases(connection, prefix)
     yield from _collations(
         connection, [d for d in record_databases(record) if d in present], prefix
     )
-    yield _privileges(connection, record, prefix)
+    yield _privileges(connection, record, prefix, grants)
     yield _events(connection, settings)
     deployed = read_deployed(
         connection, [d for d in record_databases(record) if d in present], prefix
@@ -153,7 +155,56 @@ def _mysql(connection: sa.Connection, settings: Settings) -> Iterator[Finding]:
     yield _future_rows(connection, record, deployed, prefix, today)
 
 
-def _server_settings(connection: sa.Connection) -> Iterator[Finding]:
+def _grants(connection: sa.Connection) -> Sequence[str]:
+    """What SHOW GRANTS says of this user and the roles in force."""
+    roles = connection.scalar(sa.text("select current_role()"))
+    using = "" if roles in (None, "NONE") else f" for current_user() using {roles}"
+    # a role's host is %, which the driver takes for a placeholder
+    asked = f"show grants{using}".replace("%", "%%")
+    return connection.exec_driver_sql(asked).scalars().all()
+
+
+def may_set_variables(grants: Sequence[str]) -> bool:
+    """Whether the lines of SHOW GRANTS allow `set persist`; on managed servers nobody may."""
+    powers = re.compile(r"GRANT .*\b(SYSTEM_VARIABLES_ADMIN|SUPER|ALL PRIVILEGES)\b.* ON \*\.\* TO")
+    return any(powers.match(line) for line in grants)
+
+
+def _set(name: str, value: str, may_set: bool) -> str:
+    """How to set a variable of the server for good."""
+    if may_set:
+        return f"mysql> set persist {name} = {value};"
+    return (
+        f"{name} = {value.strip(chr(39))} in the server's own configuration (of a managed server: "
+        "its parameter group); this user may not set it"
+    )
+
+
+def _what_it_refuses(connection: sa.Connection) -> Iterator[Finding]:
+    """Two settings of servers, silent where they are as usual, with which no build can end."""
+    row = connection.execute(
+        sa.text(
+            "select @@global.read_only or @@global.super_read_only as read_only, "
+            "@@session.sql_require_primary_key as require_key"
+        )
+    ).one()
+    if row.read_only:
+        yield Finding(
+            "read_only",
+            "problem",
+            "on, as on a replica: nothing can be deployed, built or written back here",
+            "name the server that it follows, or see docs/existing-mysql.md",
+        )
+    if row.require_key:
+        yield Finding(
+            "sql_require_primary_key",
+            "problem",
+            "on: snapshots and the temporary tables of a build have no primary key",
+            "sql_require_primary_key = off in the server's own configuration",
+        )
+
+
+def _server_settings(connection: sa.Connection, *, may_set: bool) -> Iterator[Finding]:
     row = connection.execute(
         sa.text(
             "select @@session.time_zone as session_zone, @@global.time_zone as global_zone, "
@@ -177,7 +228,7 @@ def _server_settings(connection: sa.Connection) -> Iterator[Finding]:
             "warning",
             f"our sessions run at {UTC_OFFSET}, but others start in {row.global_zone}: what "
             "applications write with current_timestamp is right only if they set it too",
-            f"mysql> set persist time_zone = '{UTC_OFFSET}';",
+            _set("time_zone", f"'{UTC_OFFSET}'", may_set),
         )
     else:
         yield Finding("time zone", "ok", f"{row.global_zone}, sessions {row.session_zone}")
@@ -197,7 +248,7 @@ def _server_settings(connection: sa.Connection) -> Iterator[Finding]:
             "local_infile",
             "warning",
             "off: `warehouse load` and `warehouse retention restore` cannot bulk-load",
-            "mysql> set persist local_infile = on;",
+            _set("local_infile", "on", may_set),
         )
     if int(row.group_concat) < GROUP_CONCAT_BYTES:
         yield Finding(
@@ -205,7 +256,7 @@ def _server_settings(connection: sa.Connection) -> Iterator[Finding]:
             "warning",
             f"{row.group_concat} bytes: lists in v_* views are cut silently for clients that do "
             "not raise it",
-            f"mysql> set persist group_concat_max_len = {GROUP_CONCAT_BYTES};",
+            _set("group_concat_max_len", str(GROUP_CONCAT_BYTES), may_set),
         )
     else:
         yield Finding("group_concat_max_len", "ok", f"{row.group_concat} bytes")
@@ -232,10 +283,10 @@ def _collations(
         )
 
 
-def _privileges(connection: sa.Connection, record: Record, prefix: str) -> Finding:
+def _privileges(
+    connection: sa.Connection, record: Record, prefix: str, grants: Sequence[str]
+) -> Finding:
     roles = connection.scalar(sa.text("select current_role()"))
-    using = "" if roles in (None, "NONE") else f" for current_user() using {roles}"
-    grants = connection.exec_driver_sql(f"show grants{using}").scalars().all()
     lacking = {
         prefix + name: missing
         for name in record_databases(record)

@@ -848,7 +848,12 @@ def dbt(
 # --- the README ------------------------------------------------------------------------------
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = README + (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGES = "\n".join(
+    file.read_text(encoding="utf-8")
+    for folder in (PROJECT_ROOT, PROJECT_ROOT / "docs")
+    for file in sorted(folder.glob("*.md"))
+    if file.name not in ("CHANGELOG.md", "DECISIONS.md")
+)
 
 
 def commands_in(text: str, program: str) -> list[list[str]]:

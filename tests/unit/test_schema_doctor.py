@@ -7,6 +7,7 @@ from orchestration.schema.doctor import (
     REPLACED_EVENTS,
     Finding,
     exit_code,
+    may_set_variables,
     missing_privileges,
     render,
     to_json,
@@ -68,3 +69,13 @@ def test_wildcards_in_grants():
     assert missing_privileges(grants, "t1_wework_platform") == set()
     assert missing_privileges(grants, "t12wework_platform") == set(PRIVILEGES)
     assert missing_privileges(["GRANT ALL PRIVILEGES ON `a_c`.* TO `a`@`%`"], "abc") == set()
+
+
+def test_who_may_set_variables_of_the_server():
+    assert may_set_variables(["GRANT ALL PRIVILEGES ON *.* TO `a`@`%`"])
+    assert may_set_variables(["GRANT SELECT, SUPER ON *.* TO `a`@`%`"])
+    assert may_set_variables(
+        ["GRANT SELECT ON *.* TO `a`@`%`", "GRANT SYSTEM_VARIABLES_ADMIN ON *.* TO `a`@`%`"]
+    )
+    assert not may_set_variables(["GRANT ALL PRIVILEGES ON `core`.* TO `a`@`%`"])
+    assert not may_set_variables(["GRANT SELECT, SESSION_VARIABLES_ADMIN ON *.* TO `a`@`%`"])

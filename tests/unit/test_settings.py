@@ -110,6 +110,7 @@ def test_as_of_is_business_wall_clock_and_a_date_its_last_second(text, moment):
         ({"WAREHOUSE_AS_OF": "2038-01-01"}, "outside what a MySQL timestamp", "1971 to 2037"),
         ({"WAREHOUSE_DATABASE_PREFIX": "a-b"}, "WAREHOUSE_DATABASE_PREFIX 'a-b'", "underscores"),
         ({"WAREHOUSE_DATABASE_PREFIX": "x`; --"}, "WAREHOUSE_DATABASE_PREFIX", "underscores"),
+        ({"WAREHOUSE_DATABASE_PREFIX": "Test_"}, "WAREHOUSE_DATABASE_PREFIX", "small letters"),
         ({"WAREHOUSE_DATABASE_PREFIX": "p" * 33}, "WAREHOUSE_DATABASE_PREFIX", "at most 32"),
     ],
 )
