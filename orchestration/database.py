@@ -47,6 +47,18 @@ DUCKDB_WAIT_SECONDS = 15.0
 LOCK_HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
 # No smaller file is a DuckDB database.
 DUCKDB_HEADER_BYTES = 12288
+# Where servers quote values of rows in their errors, which end in logs and in Dagster's history.
+QUOTED_VALUES = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        r"(?<=duplicate entry )'.*?'(?= for key)",
+        r"(?<= value: )'.*?'(?= for |$)",
+        r"(?<=duplicate key )\".*?\"(?= violates)",
+        r"(?<=could not convert string )'.*?'(?= to )",
+        r"(?<= format: )\".*?\"(?=,|$)",
+        r"(?<= input: )\".*\"",
+    )
+)
 # A file or folder that the user may not use, or that is something else than it should be.
 NOT_ALLOWED = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
@@ -160,7 +172,11 @@ def _check_duckdb_folder(path: Path) -> None:
 @lru_cache(maxsize=32)
 def _duckdb_engine(path: Path, read_only: bool) -> sa.Engine:
     arguments = {"read_only": True} if read_only else {}
-    return sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
+    engine = sa.create_engine(
+        f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments, hide_parameters=True
+    )
+    sa.event.listen(engine, "handle_error", hide_values)
+    return engine
 
 
 @lru_cache(maxsize=32)
@@ -172,7 +188,9 @@ def _mysql_engine(server: MySQLConnection, process: int) -> sa.Engine:
         max_overflow=6,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,
     )
+    sa.event.listen(engine, "handle_error", hide_values)
     # After SQLAlchemy's own hook, whose `set names` falls back to the server's collation.
     sa.event.listen(engine, "connect", set_session)
     return engine
@@ -209,6 +227,25 @@ def _open_mysql(server: MySQLConnection) -> pymysql.Connection:
 def reason_of(error: Exception) -> str:
     """What the server or the system said, without the statement around it."""
     return str(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def hide_values(context: sa.engine.ExceptionContext) -> None:
+    """Errors without the values that the server quotes, for an engine's `handle_error` event."""
+    error, around = context.original_exception, context.sqlalchemy_exception
+    said = str(error)
+    error.args = tuple(map(_without_values, error.args))
+    if around is not None:
+        around.args = tuple(
+            part.replace(said, str(error)) if isinstance(part, str) else part
+            for part in around.args
+        )
+
+
+def _without_values(said: Any) -> Any:
+    if isinstance(said, str):
+        for values in QUOTED_VALUES:
+            said = values.sub("'…'", said)
+    return said
 
 
 def set_session(connection: pymysql.Connection, _record: object) -> None:
@@ -325,6 +362,12 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
             f"User {server.user!r} lacks a permission: {message}.",
             fix="have an administrator grant it; `warehouse doctor` lists what is missing.",
         )
+    if code in (1290, 1836) and "read" in message.lower():
+        return WarehouseError(
+            f"The MySQL server at {where} is read-only, as replicas are: {message}.",
+            fix="name the server that it follows; docs/existing-mysql.md says what a replica is "
+            "good for.",
+        )
     if code == 3159:
         return WarehouseError(
             f"The MySQL server at {where} accepts encrypted connections only.",
@@ -357,12 +400,6 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
             fix="`set global local_infile = on` as an administrator.",
         )
     return None
-    if code in (1290, 1836) and "read" in message.lower():
-        return WarehouseError(
-            f"The MySQL server at {where} is read-only, as replicas are: {message}.",
-            fix="name the server that it follows; docs/existing-mysql.md says what a replica is "
-            "good for.",
-        )
 
 
 def _code_and_message(error: pymysql.MySQLError) -> tuple[int, str]:

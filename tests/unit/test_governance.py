@@ -6,10 +6,12 @@ import hashlib
 import hmac
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from harness import MASK_KEY, Compiled, compile_macros, make_macro_project, open_engine
 
 from dbt_warehouse_session import hmac_pads
@@ -65,6 +67,41 @@ def test_a_view_cannot_mask(engine_name: str, tmp_path: Path) -> None:
     query = "{{ config(materialized='view') }} select {{ mask_hash('t') }} as pseudonym from given"
     with pytest.raises(AssertionError, match="belongs in tables"):
         compile_macros(engine_name, {"masking_view": query}, tmp_path / "project")
+
+
+BREAKS = {
+    "a key that is there": "insert into {t} (id, phone) select 2, phone from {t}",
+    "no number": "insert into {t} (id) select cast(phone as {int}) from {t}",
+    "no day": "insert into {t} (id, born) select 3, phone from {t}",
+    "no JSON": "insert into {t} (id, more) select 4, phone from {t}",
+}
+
+
+def test_errors_of_servers_show_no_values(engine_settings: Settings) -> None:
+    """They go to logs and to Dagster's history, with parameters and all."""
+    value = f"zq'\" {13812341000 + 234}"
+    schema = database.database_name(engine_settings, "warehouse")
+    table = sa.Table(
+        "people", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("phone", sa.String(30), unique=True), sa.Column("born", sa.Date),
+        sa.Column("more", sa.JSON), schema=schema,
+    )  # fmt: skip
+    with database.begin(engine_settings) as connection:
+        connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+        table.create(connection)
+        connection.execute(table.insert(), {"id": 1, "phone": value})
+    whole = {"t": f"{schema}.people", "int": "signed" if engine_settings.is_mysql else "int"}
+    statements = [sa.text(sql.format_map(whole)) for sql in BREAKS.values()]
+    given = table.insert().values(id=5, phone=value, born=None)
+    for statement in [given, *statements]:
+        with (
+            pytest.raises(sa.exc.DBAPIError) as caught,
+            database.begin(engine_settings) as connection,
+        ):
+            connection.execute(statement)
+        said = "".join(traceback.format_exception(caught.value))
+        assert "13812341234" not in said, said[-600:]
+        assert "people" in said
 
 
 def test_the_key_is_in_no_file(engine_settings: Settings, tmp_path: Path) -> None:
