@@ -1,8 +1,7 @@
 -- Alerts of the closed days that a build touches that were resolved before they were taken on, or whose
 -- state and times disagree: a duration would be missing where there should be one. Durations below zero
 -- are the suite's.
-select
-    alert_id
+select alert_id
 from {{ ref('fct_alerts') }}
 where created_at >= {{ add_days(as_of_date(), -1 * var('lookback_days') | int) }}
     and created_at < {{ as_of_date() }}
