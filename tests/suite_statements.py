@@ -56,16 +56,8 @@ class Renamed:
     def statements(self, sql: str) -> set[Statement]:
         """What makes a row of a single relation one of the query's; of a union's parts, each."""
         tree = sqlglot.parse_one(sql, dialect="duckdb")
-        ctes, selects = _ctes(tree), [tree]
-        while any(isinstance(each, exp.SetOperation) for each in selects):
-            selects = [
-                part.unnest()
-                for each in selects
-                for part in (
-                    (each.left, each.right) if isinstance(each, exp.SetOperation) else [each]
-                )
-            ]
-        return {found for select in selects for found in self._of(select, ctes)}
+        ctes = _ctes(tree)
+        return {found for select in _parts(tree) for found in self._of(select, ctes)}
 
     def resolved(self, relation: Relation, column: str) -> Statement:
         """A relation's column by the source's name."""
@@ -98,11 +90,8 @@ class Renamed:
         ctes: Mapping[str, exp.Expression],
     ) -> Iterator[Statement]:
         """`left join parent on key = column where parent's key is null`."""
-        parent, on, where = (
-            self._read(join.this, ctes),
-            join.args.get("on"),
-            select.args.get("where"),
-        )
+        parent = self._read(join.this, ctes)
+        on, where = join.args.get("on"), select.args.get("where")
         if join.side != "LEFT" or parent is None or not isinstance(on, exp.EQ) or not where:
             return
         alias = join.this.alias_or_name
@@ -152,6 +141,14 @@ def not_in(column: str, values: list[Any]) -> str:
     """The statement that a column has another value than these."""
     listed = sorted(exp.convert(value).sql("duckdb") for value in values)
     return f"NOT {column} IN ({', '.join(listed)})"
+
+
+def _parts(tree: exp.Expression) -> Iterator[exp.Select]:
+    if isinstance(tree, exp.SetOperation):
+        yield from _parts(tree.left.unnest())
+        yield from _parts(tree.right.unnest())
+    elif isinstance(tree, exp.Select):
+        yield tree
 
 
 def _ctes(tree: exp.Expression) -> dict[str, exp.Expression]:

@@ -104,7 +104,7 @@ def test_no_expectation_repeats_a_dbt_test(compiled: Compiled, renamed: Renamed)
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("select id from d.t where a > b", "select * from (select * from d.t) as x where x.b < x.a"),
+        ("select id from d.t where a > b", "select * from (select * from d.t) as x where b < x.a"),
         ("select id from d.t where stat_date >= date '2026-01-01' and (a < 0 or b is null)",
          "select id from d.t where b is null"),
         ("with c as (select q as a, id from d.t) select id from c where a not in (2, 1)",
