@@ -66,8 +66,9 @@ class Manifest:
 
 
 def archive_url(settings: Settings) -> str:
-    """WAREHOUSE_ARCHIVE_URL, a folder or any URL that fsspec knows."""
-    return settings.environment.get("WAREHOUSE_ARCHIVE_URL") or str(settings.local_dir / "archive")
+    """WAREHOUSE_ARCHIVE_URL, a folder or any URL that fsspec knows; else each engine's own."""
+    own = settings.local_dir / "archive" / settings.target
+    return settings.environment.get("WAREHOUSE_ARCHIVE_URL") or str(own)
 
 
 def archive_key(settings: Settings) -> bytes | None:

@@ -129,6 +129,13 @@ def test_what_left_the_database_stays(stage: Settings, tmp_path: Path, name: str
     assert {i for i, m in (moments | late).items() if m < JUNE} == world.archived(settings, name)
 
 
+def test_engines_of_one_checkout_keep_apart(embedded_settings: Settings) -> None:
+    """Else one's rows would be taken for rows that the other dropped; a URL is for both."""
+    mysql = embedded_settings.with_target("mysql")
+    assert Archive(mysql).url != Archive(embedded_settings).url
+    assert Archive(world.with_archive(mysql, "memory://lake")).url == "memory://lake"
+
+
 def test_a_column_that_became_sensitive_leaves_the_open_file(
     stage: Settings, tmp_path: Path
 ) -> None:
