@@ -24,7 +24,8 @@ from expectations.base import Product, Scope
 from orchestration import clock, database, suite_history
 from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome, run_suites
-from orchestration.settings import PLATFORM, PROJECT_ROOT, Settings
+from orchestration.schema.record import load_record
+from orchestration.settings import DOMAINS, PLATFORM, PROJECT_ROOT, Settings, one_of
 
 # What the applications wrote, and what was built from it.
 KINDS = ("sources", "outputs")
@@ -191,6 +192,14 @@ def run_suite(settings: Settings, domain: str, kind: str = "outputs") -> SuiteRe
     return report.suites[0]
 
 
+def suites_named(texts: Sequence[str]) -> list[str]:
+    """The suites that options name, comma-separated or one each, in the order of a whole run."""
+    names = [name.strip() for name in ",".join(texts).split(",") if name.strip()]
+    for name in names or [""]:
+        one_of("domain", name, (*DOMAINS, PLATFORM))
+    return [domain for domain in (*DOMAINS, PLATFORM) if domain in names]
+
+
 def has_suite(domain: str) -> bool:
     """Whether `expectations/<domain>.py` exists."""
     return importlib.util.find_spec(f"expectations.{domain}") is not None
@@ -211,7 +220,24 @@ def scope_of(settings: Settings) -> Scope:
     def relation(database_name: str, name: str) -> str:
         return f"{quote(database.database_name(settings, database_name))}.{quote(name)}"
 
-    return Scope(clock.now(settings), relation, settings.is_mysql, _odd_days(), settings.domains)
+    record = load_record(settings.domains)
+    open_columns = {
+        (table.database, table.name): [
+            quote(column.name)
+            for column in table.stored_columns
+            if column.classification != "secret"
+        ]
+        for table in record
+        if any(column.classification == "secret" for column in table.stored_columns)
+    }
+    return Scope(
+        clock.now(settings),
+        relation,
+        settings.is_mysql,
+        _odd_days(),
+        settings.domains,
+        open_columns,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -8,18 +8,30 @@ passes through here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+import yaml
 
 from orchestration import database
 from orchestration.errors import WarehouseError
 from orchestration.governance.lineage import CLASSIFIED
-from orchestration.operations.writes import WRITES, Writes
+from orchestration.operations.writes import (
+    RETENTION_DATABASES,
+    RETENTION_PARTITIONED,
+    RETENTION_ROWS,
+    WRITES,
+    Writes,
+)
 from orchestration.retention.looking import TAKEN_OUT
 from orchestration.schema.metadata import LONGEST_NAME
-from orchestration.schema.record import WAREHOUSE_DATABASES, Table, load_record
+from orchestration.schema.record import (
+    OWN_DATABASE_FOLDERS,
+    WAREHOUSE_DATABASES,
+    Table,
+    load_record,
+)
 from orchestration.settings import DATABASES, LOCAL_HOSTS, PROJECT_ROOT, Settings
 
 ROLES = ("deployer", "transformer", "operator", "analyst", "tenant_analyst", "monitor")
@@ -36,8 +48,6 @@ BUILDS = (
 # What dbt calls a table while it takes another's place.
 TWINS = ("", "__dbt_tmp", "__dbt_backup")
 MONITORED = ("saas_health_checks", "saas_unified_alerts", "saas_system_metrics")
-# What a table leaves beside it while a month of it is taken out.
-LEAVES = "select, insert, create, alter, drop"
 SUITE_HISTORY = "expectation_results"
 
 
@@ -45,13 +55,13 @@ SUITE_HISTORY = "expectation_results"
 class Deployed:
     """What rights can be given on, as (database, name) without prefix.
 
-    `makes` is what dbt makes anew in the applications' databases, whether it is there or not;
-    `made` what of it is. `tenant_relations` are those of `warehouse` with a tenant_id, each with
-    its columns.
+    `makes` is what dbt makes anew in the applications' databases, whether it is there or not, and
+    whether it shows nobody: no column of it is classified. `made` is what of it is there.
+    `tenant_relations` are those of `warehouse` with a tenant_id, each with its columns.
     """
 
     tables: tuple[Table, ...] = ()
-    makes: frozenset[tuple[str, str]] = frozenset()
+    makes: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     made: frozenset[tuple[str, str]] = frozenset()
     tenant_relations: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
@@ -140,30 +150,33 @@ def _grants(names: Names, there: Deployed) -> dict[str, list[str]]:
     ]
     for home, relation in sorted({*there.makes, *((t.database, t.name) for t in rollups)}):
         transformer += [f"{BUILDS} on {names.db(home)}.`{relation}{twin}`" for twin in TWINS]
-    open_rollups = [
-        t for t in rollups if not any(c.classification in CLASSIFIED for c in t.columns)
-    ]
+    shown = [t for t in rollups if not any(c.classification in CLASSIFIED for c in t.columns)]
+    made = {key: f"select on {names.db(key[0])}.`{key[1]}`" for key in sorted(there.made)}
     return {
         "deployer": [f"{deployer} on {db}.*" for db in (*homes, *own)],
         "transformer": transformer,
         "operator": [
-            *_operator(names, sources),
-            *(_select(names, t) for t in rollups),
-            *(f"select on {names.db(home)}.`{view}`" for home, view in sorted(there.made)),
-            f"select on {names.db('warehouse')}.*",
+            *_operator(names, [*sources, *rollups]),
+            *made.values(),
+            # views of the applications read staging, with the rights of whoever asks
+            *(f"select on {names.db(home)}.*" for home in ("warehouse", "warehouse_staging")),
             f"select, insert, delete, create on {names.db('warehouse_audit')}.`{SUITE_HISTORY}`",
         ],
         "analyst": [
             f"select on {names.db('warehouse')}.*",
-            *(_select(names, table) for table in open_rollups),
+            *(_select(names, table) for table in shown),
+            *(grant for key, grant in made.items() if there.makes[key]),
         ],
         "tenant_analyst": [f"select on {names.db(TENANT_DATABASE)}.*"],
-        "monitor": [*_monitor(names, homes, sources), *(_select(names, t) for t in open_rollups)],
+        "monitor": [
+            *_monitor(names, (*homes, *own), [t for t in there.tables if t not in shown]),
+            *(_select(names, table) for table in shown),
+        ],
     }
 
 
-def _operator(names: Names, sources: Iterable[Table]) -> Iterator[str]:
-    for table in sources:
+def _operator(names: Names, tables: Collection[Table]) -> Iterator[str]:
+    for table in tables:
         writes = WRITES.get(table.name, Writes())
         at = f"{names.db(table.database)}.`{table.name}`"
         # archives hold what restore must return: all of a row
@@ -171,25 +184,28 @@ def _operator(names: Names, sources: Iterable[Table]) -> Iterator[str]:
         yield _select(names, table, hidden=() if whole else ("secret",))
         if writes.columns:
             yield f"update ({_list(writes.columns)}) on {at}"
-        if writes.inserts or table.retention:
+        if writes.inserts:
             yield f"insert on {at}"
-        if writes.deletes or (table.retention and not table.partition_by_month):
+        if writes.deletes:
             yield f"delete on {at}"
         if table.partition_by_month:
-            # the months of partitioned tables come and go
+            # the months of partitioned tables come and go, each for a while in a table of its own
             out = table.name[: LONGEST_NAME - len(TAKEN_OUT)] + TAKEN_OUT
-            yield f"create, alter, drop on {at}"
-            yield f"{LEAVES} on {names.db(table.database)}.`{out}`"
-    for home in sorted({t.database for t in sources if t.partition_by_month and t.retention}):
-        yield f"lock tables on {names.db(home)}.*"
+            for name in (table.name, out):
+                rights = ", ".join(RETENTION_PARTITIONED)
+                yield f"{rights} on {names.db(table.database)}.`{name}`"
+        elif table.retention:
+            yield f"{', '.join(RETENTION_ROWS)} on {at}"
+    for home in sorted({t.database for t in tables if t.partition_by_month}):
+        yield f"{', '.join(RETENTION_DATABASES)} on {names.db(home)}.*"
 
 
-def _monitor(names: Names, homes: Iterable[str], sources: Iterable[Table]) -> Iterator[str]:
+def _monitor(names: Names, homes: Iterable[str], tables: Iterable[Table]) -> Iterator[str]:
     """What doctor, freshness and status look at: definitions, moments, how the checks stand."""
     # shows what a table is made of, and none of its rows
     for home in homes:
         yield f"references on {home}.*"
-    for table in sources:
+    for table in tables:
         at = f"{names.db(table.database)}.`{table.name}`"
         moments = [
             c.name
@@ -198,8 +214,8 @@ def _monitor(names: Names, homes: Iterable[str], sources: Iterable[Table]) -> It
         ]
         if table.name in MONITORED:
             yield _select(names, table, hidden=CLASSIFIED)
-        elif moments:
-            yield f"select ({_list(moments)}) on {at}"
+        else:  # a key says, too, that there are rows
+            yield f"select ({_list(moments or table.primary_key)}) on {at}"
 
 
 def _select(names: Names, table: Table, hidden: Iterable[str] = ()) -> str:
@@ -306,19 +322,28 @@ def _deployed(connection: sa.Connection, settings: Settings) -> Deployed:
         for home in (*homes, *WAREHOUSE_DATABASES)
         for name in connection.scalars(asked, {"schema": database.database_name(settings, home)})
     }
-    views = {
-        (DATABASES[domain], file.stem)
-        for domain in settings.domains
-        for file in (PROJECT_ROOT / "models" / "marts" / domain / "views").glob("*.sql")
-    }
-    makes = frozenset(views | {key for key in record.rebuilt if key[0] in homes})
+    makes = _makes(settings.domains)
     columns = _columns(connection, database.database_name(settings, "warehouse"))
     return Deployed(
         tuple(table for table in record if (table.database, table.name) in there),
         makes,
-        makes & there,
+        frozenset(there & makes.keys()),
         {name: found for name, found in columns.items() if "tenant_id" in found},
     )
+
+
+def _makes(domains: Iterable[str]) -> dict[tuple[str, str], bool]:
+    """What dbt makes anew in the applications' databases, and whether it shows nobody."""
+    return {
+        (DATABASES[domain], model["name"]): not {
+            column["meta"]["classification"] for column in model["columns"]
+        }.intersection(CLASSIFIED)
+        for domain in domains
+        for folder in OWN_DATABASE_FOLDERS
+        for file in (PROJECT_ROOT / "models" / "marts" / domain / folder).rglob("_*.yml")
+        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models") or []
+        if "primary_key" not in (model.get("meta") or {})
+    }
 
 
 def _granted(row: str) -> str:

@@ -38,6 +38,8 @@ WRITES = {
         "resolution_info",
         inserts=True,
     ),
+    # what bookings go by, among settings that may be credentials
+    "saas_unified_configs": Writes(reads_secrets=True),
     # ai
     "ai_conversations": _updates("status"),
     "ai_agents": _updates(

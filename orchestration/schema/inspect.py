@@ -29,7 +29,7 @@ from orchestration.schema.metadata import (
     table_named,
 )
 from orchestration.schema.partitions import Partition, bound_of, is_aligned, plan_partitions
-from orchestration.schema.record import Column, Record, Reference, Table
+from orchestration.schema.record import Column, Record, Reference, Table, load_record
 from orchestration.settings import DATABASES
 
 # deploy: `warehouse deploy` mends it without losing anything; by hand: it might lose data or fail
@@ -76,6 +76,7 @@ class DeployedTable:
     partitions: tuple[Partition, ...] = ()
     collation: str | None = None
     engine: str | None = None
+    # Said of what the record has.
     is_empty: bool = False
 
 
@@ -208,8 +209,15 @@ def _rows(connection: sa.Connection, sql: str, schemas: Sequence[str]) -> Sequen
     return connection.execute(statement, {"schemas": schemas}).all()
 
 
-def _empty_tables(connection: sa.Connection, keys: Sequence[TableKey]) -> set[TableKey]:
-    """Which of the tables (schema with prefix) hold no row; looks at one row of each."""
+def _empty_tables(
+    connection: sa.Connection, tables: Sequence[TableKey], prefix: str
+) -> set[TableKey]:
+    """Which of the record's tables (schema with prefix) hold no row; looks at one row of each.
+
+    Into others nobody need look, and a monitor may not.
+    """
+    known = {(prefix + table.database, table.name) for table in load_record()}
+    keys = [key for key in tables if key in known]
     quote = connection.dialect.identifier_preparer.quote
     filled = []
     for start in range(0, len(keys), 60):  # MySQL opens at most 61 tables in one join
@@ -278,7 +286,7 @@ def _read_mysql(
         partition_columns[schema, table] = column[1] if column else expression
         if column:
             partitions[schema, table].append(Partition(name, bound_of(description)))
-    empty = _empty_tables(connection, [(schema, name) for schema, name, *_ in tables])
+    empty = _empty_tables(connection, [(schema, name) for schema, name, *_ in tables], prefix)
     return [
         DeployedTable(
             name=name,
@@ -375,7 +383,7 @@ def _read_duckdb(
         schemas,
     ):
         indexes[schema, table][tuple(re.findall(r"\w+", expressions))] = name
-    empty = _empty_tables(connection, [(schema, name) for schema, name in tables])
+    empty = _empty_tables(connection, [(schema, name) for schema, name in tables], prefix)
     return [
         DeployedTable(
             name=name,
