@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("demo_speed.py", "generator_speed.py", "load_speed.py")
+BENCHMARKS = ("demo_speed.py", "generator_speed.py", "load_speed.py", "procedures_speed.py",
+              "rollups_speed.py")  # fmt: skip
 
 
 def main() -> int:

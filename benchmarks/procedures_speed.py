@@ -1,0 +1,144 @@
+"""Rollups against events and procedures, on MySQL: `python benchmarks/procedures_speed.py`.
+
+What most teams write first, as well as it can be written: a procedure that recomputes one account's
+figures from the raw messages and is called in a cursor for each account (once by the account alone,
+once with its tenant, so that an index helps); a daily report that asks DATE(created_at); a view
+over raw messages. Beside each the model that replaces it, run by dbt, without dbt's own start.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from functools import partial
+
+from measure import Row, Timing, in_turn, publish, ratio, seconds
+from sqlalchemy.engine import Connection
+from traffic import ACCOUNTS, AS_OF, arguments, model_seconds, warehouse
+
+from orchestration import database
+from orchestration.dbt_project import run_dbt
+from orchestration.settings import Settings
+
+MODELS = ("v_wework_message_stats", "wework_tenant_usage", "wework_account_statistics")
+FIGURES = """
+    select
+        count(*),
+        sum(direction = 'send' and send_status in ('sent', 'delivered', 'read')),
+        sum(direction = 'send' and send_status = 'failed'),
+        avg(if(direction = 'send', response_time_ms, null)) / 1000
+    into @total, @successful, @failed, @response
+    from {messages}
+    where {condition};
+    update {accounts}
+    set total_messages = @total, successful_messages = coalesce(@successful, 0),
+        failed_messages = coalesce(@failed, 0), avg_message_response_time = @response
+    where id = account;
+"""
+CONDITIONS = {
+    "by_account": "account_id = account",
+    "by_tenant_and_account": "tenant_id = (select tenant_id from {accounts} where id = account) "
+    "and account_id = account",
+}
+REPORT = """
+    select tenant_id, count(*), sum(direction = 'send'), sum(direction = 'receive'),
+        sum(direction = 'send' and send_status = 'failed'),
+        avg(if(direction = 'send', response_time_ms, null)) / 1000,
+        count(distinct account_id)
+    from {messages}
+    where date(created_at) = date('{day}')
+    group by tenant_id
+"""
+VIEW = """
+    create or replace view {view} as
+    select tenant_id, account_id, date(created_at) as message_date, direction, message_type,
+        send_status, count(*) as message_count, avg(processing_time_ms) as avg_processing_time,
+        avg(response_time_ms) as avg_response_time
+    from {messages}
+    where date(created_at) > date('{day}') - interval 30 day
+    group by tenant_id, account_id, date(created_at), direction, message_type, send_status
+"""
+
+
+def main() -> None:
+    """Measure at each size and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 3_000_000, 10_000_000])
+    parser.add_argument("--calls", type=int, default=20, help="accounts that the procedures do")
+    parser.add_argument("--rounds", type=int, default=3, help="counted rounds")
+    given = parser.parse_args()
+    rows: list[Row] = []
+    for size in given.rows:
+        print(f"{size:,} messages", flush=True)
+        with warehouse("mysql", size) as settings:
+            rows += compared(settings, size, given.calls, given.rounds)
+    publish(
+        "procedures",
+        ("messages", "what", "the old way", "takes", "here", "takes", "ratio"),
+        rows,
+        f"Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts.",
+    )
+
+
+def compared(settings: Settings, size: int, calls: int, rounds: int) -> list[Row]:
+    """Rows of the table for one size."""
+    home = f"`{settings.database_prefix}wework_platform`"
+    names = {
+        "messages": f"{home}.wework_message_records",
+        "accounts": f"{home}.wework_accounts",
+        "view": f"{home}.bench_message_stats",
+    }
+    run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{name}" for name in MODELS)))
+    model = partial(model_seconds, settings, run_dbt(settings, arguments(settings, ["parse"])))
+    with database.connect(settings) as connection:
+        for name, condition in CONDITIONS.items():
+            body = FIGURES.format(**names, condition=condition.format(**names))
+            connection.exec_driver_sql(
+                f"create procedure {home}.{name} (account varchar(36)) begin {body} end"
+            )
+        connection.exec_driver_sql(VIEW.format(**names, day=AS_OF.date()))
+        report = REPORT.format(**names, day=AS_OF.date() - timedelta(days=1))
+        tenant = "where tenant_id = 'tenant-0007'"
+        ask = partial(_ask, connection)
+        found = in_turn(
+            {
+                **{name: partial(_calls, connection, home, name, calls) for name in CONDITIONS},
+                "statistics": lambda: model("wework_account_statistics"),
+                "report": lambda: ask(report),
+                "usage": lambda: model("wework_tenant_usage"),
+                "old view": lambda: ask(f"select * from {names['view']} {tenant}"),
+                "our view": lambda: ask(f"select * from {home}.v_wework_message_stats {tenant}"),
+            },
+            rounds,
+        )
+    return [
+        *(
+            _row(size, "figures of all accounts", f"cursor, {name.replace('_', ' ')}",
+                 found[name].median / calls * ACCOUNTS,
+                 "wework_account_statistics", found["statistics"])
+            for name in CONDITIONS
+        ),
+        _row(size, "daily usage", "DATE(created_at) = one day", found["report"].median,
+             "wework_tenant_usage, four days", found["usage"]),
+        _row(size, "a tenant's 30 days", "view over raw messages", found["old view"].median,
+             "v_wework_message_stats", found["our view"]),
+    ]  # fmt: skip
+
+
+def _row(size: int, what: str, way: str, spent: float, here: str, ours: Timing) -> Row:
+    return f"{size:,}", what, way, seconds(spent), here, str(ours), ratio(spent, ours)
+
+
+def _calls(connection: Connection, home: str, name: str, calls: int) -> None:
+    """Accounts from the busiest to the quietest, evenly: what an average account costs."""
+    for number in range(0, ACCOUNTS, ACCOUNTS // calls):
+        connection.exec_driver_sql(f"call {home}.{name}('account-{number:05d}')")
+        connection.commit()
+
+
+def _ask(connection: Connection, sql: str) -> None:
+    connection.exec_driver_sql(sql.replace("%", "%%")).fetchall()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Rollups against the bare statement, and how both grow: `python benchmarks/rollups_speed.py`.
+
+Each incremental model is built by dbt for its window and in full, on both engines and at several
+lengths of history. Beside it the limit: its own query, written straight into an empty table of the
+same shape (no window to replace, no readers to spare), and on DuckDB the mere reading of the
+columns that it needs. dbt's start and parsing are not in it; what dbt does for the model itself is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from measure import Row, Timing, in_turn, publish, ratio
+from traffic import MESSAGES, arguments, warehouse
+
+from orchestration import database
+from orchestration.dbt_project import run_dbt
+from orchestration.settings import Settings
+
+MODELS = ("wework_account_daily", "wework_tenant_usage")
+SCANNED = ("tenant_id", "account_id", "created_at", "direction", "send_status", "error_code",
+           "response_time_ms")  # fmt: skip
+WAYS = {"window": (), "whole": ("--full-refresh",)}
+
+
+def main() -> None:
+    """Measure at each size on each engine and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 3_000_000, 10_000_000])
+    parser.add_argument("--target", nargs="+", default=["embedded", "mysql"])
+    parser.add_argument("--rounds", type=int, default=3, help="counted rounds")
+    given = parser.parse_args()
+    rows: list[Row] = []
+    for target in given.target:
+        for size in given.rows:
+            print(f"{size:,} messages on {target}", flush=True)
+            with warehouse(target, size) as settings:
+                rows += compared(settings, size, given.rounds)
+    publish("rollups", ("engine", "messages", "model", "built", "dbt", "limit", "ratio"), rows)
+
+
+def compared(settings: Settings, size: int, rounds: int) -> list[Row]:
+    """Rows of the table for one size on one engine."""
+    run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{name}" for name in MODELS)))
+    manifest = run_dbt(settings, arguments(settings, ["parse"]))
+    engine = "MySQL" if settings.is_mysql else "DuckDB"
+    rows: list[Row] = []
+    for name in MODELS:
+        for way, flags in WAYS.items():
+            model = Model(settings, manifest, name, flags)
+            model.build()
+            found = in_turn({f"{name}, {way}": model.build, "limit": model.bare}, rounds)
+            ours, limit = found.values()
+            rows.append((engine, f"{size:,}", name, way, str(ours), str(limit), ratio(ours, limit)))
+    if not settings.is_mysql:
+        scan = in_turn({"scan": lambda: _scan(settings)}, rounds)["scan"]
+        whole = next(row for row in rows if row[2:4] == (MODELS[0], "whole"))
+        ours = Timing((float(whole[4].split()[0]),))
+        rows.append((engine, f"{size:,}", MODELS[0], "whole, against reading its columns",
+                     whole[4], str(scan), ratio(ours, scan)))  # fmt: skip
+    return rows
+
+
+@dataclass
+class Model:
+    """One model in one way: built by dbt, and its bare query."""
+
+    settings: Settings
+    manifest: Any
+    name: str
+    flags: tuple[str, ...]
+    query: str = ""
+    relation: str = ""
+
+    def build(self) -> float:
+        """Seconds that dbt spends on the model; remembers the query that it sent."""
+        command = arguments(self.settings, ["run", *self.flags], self.name)
+        [result] = run_dbt(self.settings, command, manifest=self.manifest).results
+        self.query, self.relation = result.node.compiled_code, result.node.relation_name
+        return float(result.execution_time)
+
+    def bare(self) -> float:
+        """Seconds to write the same rows into an empty table with the same keys."""
+        with database.connect(self.settings) as connection, _scratch(connection, self) as scratch:
+            run = connection.exec_driver_sql
+            query = self.query.replace("%", "%%") if self.settings.is_mysql else self.query
+            columns = ", ".join(run(f"select * from ({query}) as model_rows limit 0").keys())
+            began = time.perf_counter()
+            run(f"insert into {scratch} ({columns}) select {columns} from ({query}) as model_rows")
+            connection.commit()
+            return time.perf_counter() - began
+
+
+@contextmanager
+def _scratch(connection: Any, model: Model) -> Iterator[str]:
+    """An empty table like the model's, dropped at the end."""
+    schema = model.relation.rsplit(".", 1)[0]
+    name = f"{schema}.bench_scratch"
+    like = (
+        f"create table {name} like {model.relation}"
+        if model.settings.is_mysql
+        else f"create table {name} as select * from {model.relation} where false"
+    )
+    connection.exec_driver_sql(f"drop table if exists {name}")
+    connection.exec_driver_sql(like)
+    try:
+        yield name
+    finally:
+        connection.exec_driver_sql(f"drop table {name}")
+        connection.commit()
+
+
+def _scan(settings: Settings) -> float:
+    largest = ", ".join(f"max({column})" for column in SCANNED)
+    with database.connect(settings) as connection:
+        began = time.perf_counter()
+        connection.exec_driver_sql(f"select {largest} from wework_platform.{MESSAGES}").fetchall()
+        return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
