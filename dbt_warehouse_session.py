@@ -16,19 +16,29 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dbt.adapters.duckdb.environments as duckdb_environments
 import duckdb
-import mysql.connector
-from dbt.adapters.mysql.connections import MySQLConnectionManager
-from dbt.exceptions import DbtDatabaseError, FailedToConnectError
 from dbt.graph.selector_methods import QualifiedNameSelectorMethod
 
 from orchestration.errors import WarehouseError
 from orchestration.settings import DOMAINS, load_settings
+
+# `make forward` runs this module with a newer dbt, for which there is no adapter for MySQL.
+try:
+    import mysql.connector
+    from dbt.adapters.mysql.connections import MySQLConnectionManager
+except ImportError:
+    MySQLConnectionManager = None
+try:
+    from dbt.exceptions import DbtDatabaseError, FailedToConnectError
+except ImportError:
+    from dbt.adapters.exceptions import FailedToConnectError
+    from dbt_common.exceptions import DbtDatabaseError
 
 plugins: list[type] = []
 
@@ -40,6 +50,10 @@ _HMAC_BLOCK_BYTES = 64
 LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
 DEFINITIONS = ("create or replace", "alter table", "rename table", "drop table")
 DEFINITION_ATTEMPTS = 8
+# What a user needs for whose session the general log is to be off: both, or what stood for both.
+LOOKS_AWAY = re.compile(
+    r"\bSUPER\b|(?=.*\bCONNECTION_ADMIN\b).*\bS(ESSION|YSTEM)_VARIABLES_ADMIN\b"
+)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _KEY_LOCK = threading.Lock()
 
@@ -79,7 +93,30 @@ def prepare_mysql_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None
     cursor.execute(f"{database.SESSION}, sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT')")
     if pads:
         names = zip(MASK_VARIABLES, pads, strict=True)
-        cursor.execute("set " + ", ".join(f"@{name} = x'{pad.hex()}'" for name, pad in names))
+        with _past_the_query_log(cursor):
+            cursor.execute("set " + ", ".join(f"@{name} = x'{pad.hex()}'" for name, pad in names))
+
+
+@contextmanager
+def _past_the_query_log(cursor: Any) -> Iterator[None]:
+    """Keep the general log, if the server writes one, from statements that hold the key.
+
+    WarehouseError where it is written and this user may not switch it off for a session.
+    """
+    cursor.execute("select @@global.general_log")
+    if not int(cursor.fetchone()[0]):
+        yield
+        return
+    cursor.execute("show grants")
+    if not LOOKS_AWAY.search(" ".join(str(row[0]) for row in cursor.fetchall())):
+        raise WarehouseError(
+            "The server writes a general log, which would hold the masking key.",
+            fix="set global general_log = off, or grant session_variables_admin and "
+            "connection_admin to this user, who can then keep the key out of the log.",
+        )
+    cursor.execute("set session sql_log_off = on")
+    yield
+    cursor.execute("set session sql_log_off = off")
 
 
 def prepare_duckdb_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None:
@@ -208,14 +245,15 @@ def _wrap(owner: type, name: str, wrapper: Any) -> None:
     setattr(owner, name, classmethod(wrapped))
 
 
-_wrap(MySQLConnectionManager, "open", _open_mysql)
-mysql.connector.connect = functools.partial(_connect_with_tls, mysql.connector.connect)
 _wrap(duckdb_environments.Environment, "initialize_db", _open_duckdb)
 _wrap(duckdb_environments.Environment, "initialize_cursor", _initialize_cursor)
 
-_mysql_add_query = MySQLConnectionManager.add_query
-MySQLConnectionManager.add_query = functools.wraps(_mysql_add_query)(
-    lambda manager, *args, **kwargs: add_mysql_query(_mysql_add_query, manager, *args, **kwargs)
-)
+if MySQLConnectionManager is not None:
+    _wrap(MySQLConnectionManager, "open", _open_mysql)
+    mysql.connector.connect = functools.partial(_connect_with_tls, mysql.connector.connect)
+    _mysql_add_query = MySQLConnectionManager.add_query
+    MySQLConnectionManager.add_query = functools.wraps(_mysql_add_query)(
+        lambda manager, *args, **kwargs: add_mysql_query(_mysql_add_query, manager, *args, **kwargs)
+    )
 _by_qualified_name = QualifiedNameSelectorMethod.search
 QualifiedNameSelectorMethod.search = _select_by_name
