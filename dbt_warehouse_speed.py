@@ -11,6 +11,7 @@ of a call change no node, so what was parsed for another day still holds.
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 from contextlib import suppress
@@ -113,14 +114,16 @@ def _close_idle(original: Any, manager: MySQLConnectionManager) -> None:
 def _state_of_the_project(original: Any, loader: ManifestLoader) -> Any:
     """What must be the same for a parsed project to be used again."""
     config = loader.root_project
-    given, credentials = config.cli_vars, config.credentials
-    known = [(key, value) for key, value in credentials.connection_info() if key not in WHEREABOUTS]
-    config.cli_vars = {name: value for name, value in given.items() if name not in MOMENTARY}
-    config.credentials = SimpleNamespace(connection_info=lambda: known)
+    told = config.credentials.connection_info()
+    known = [(key, value) for key, value in told if key not in WHEREABOUTS]
+    # a copy: other threads load macros by the same configuration
+    shown = loader.root_project = copy.copy(config)
+    shown.cli_vars = {n: value for n, value in config.cli_vars.items() if n not in MOMENTARY}
+    shown.credentials = SimpleNamespace(connection_info=lambda: known)
     try:
         return original(loader)
     finally:
-        config.cli_vars, config.credentials = given, credentials
+        loader.root_project = config
 
 
 def _wrap(owner: type, name: str, wrapper: Any) -> None:
