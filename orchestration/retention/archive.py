@@ -20,7 +20,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
 
@@ -35,7 +35,7 @@ from orchestration.errors import WarehouseError
 from orchestration.retention.policy import sealed_columns
 from orchestration.retention.rows import CHUNK_ROWS, Digest, Values, row_hash
 from orchestration.sampledata.conform import arrow_type
-from orchestration.schema.record import Table
+from orchestration.schema.record import Column, Table
 from orchestration.settings import Settings
 
 KEY_BYTES = 32
@@ -250,13 +250,14 @@ class Archive:
         self, table: Table, month: date, rows: Iterable[Values], manifest: Manifest
     ) -> Digest:
         digest, source = Digest(), iter(rows)
+        times = [c.base_type == "time" for c in table.stored_columns]
         with contextlib.ExitStack() as stack:
             writers = []
             for file, names, key in self._files(table, month, manifest, ASIDE):
                 self.fs.makedirs(file.rsplit("/", 1)[0], exist_ok=True)
                 positions = [i for i, c in enumerate(table.stored_columns) if c.name in names]
                 fields = [table.stored_columns[i] for i in positions]
-                schema = pa.schema([(c.name, arrow_type(c)) for c in fields])
+                schema = pa.schema([(c.name, lake_type(c)) for c in fields])
                 sink = stack.enter_context(self._synced(file))
                 sealing = key and pe.create_encryption_properties(
                     key, aad_prefix=_place(manifest), store_aad_prefix=False
@@ -271,13 +272,15 @@ class Archive:
                 columns = list(zip(*chunk, strict=True))
                 for writer, positions, schema in writers:
                     arrays = [
-                        pa.array(columns[i], schema.field(n).type) for n, i in enumerate(positions)
+                        pa.array(_as_text(columns[i], times[i]), schema.field(n).type)
+                        for n, i in enumerate(positions)
                     ]
                     writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
         return digest
 
     def _read(self, table: Table, month: date, manifest: Manifest, name: str) -> Iterator[Values]:
         """Rows of both files side by side, as the record orders the columns."""
+        times = {c.name for c in table.stored_columns if c.base_type == "time"}
         with contextlib.ExitStack() as stack:
             try:
                 readers = []
@@ -292,6 +295,8 @@ class Archive:
                     found: dict[str, list[Any]] = {}
                     for part in parts:
                         for column, values in part.to_pydict().items():
+                            if column in times:
+                                values = _as_times(values)
                             if found.setdefault(column, values) != values:
                                 raise ValueError(f"{column} differs between the two files")
                     yield from zip(*(found[n] for n in manifest.columns), strict=True)
@@ -367,7 +372,21 @@ class Archive:
 
 def types_of(table: Table) -> dict[str, str]:
     """The type in Parquet of each stored column."""
-    return {column.name: str(arrow_type(column)) for column in table.stored_columns}
+    return {column.name: str(lake_type(column)) for column in table.stored_columns}
+
+
+def lake_type(column: Column) -> pa.DataType:
+    """As sample data has it, but for times of day: Spark stops at Parquet's own."""
+    return pa.string() if column.base_type == "time" else arrow_type(column)
+
+
+def _as_text(values: Sequence[Any], are_times: bool) -> Sequence[Any]:
+    return [v if v is None else v.isoformat() for v in values] if are_times else values
+
+
+def _as_times(values: Sequence[Any]) -> list[Any]:
+    """Times of day again; older files have Parquet's own."""
+    return [time.fromisoformat(v) if isinstance(v, str) else v for v in values]
 
 
 def _place(manifest: Manifest) -> bytes:

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
@@ -18,6 +19,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.parquet as pq
 import pytest
 import retention_world as world
 from operation_runs import ON_MYSQL
@@ -277,7 +279,8 @@ def test_a_table_is_one_dataset_with_the_same_types_in_every_month(
                 _made_up(column) if full or column.name in must else None
                 for column in known.stored_columns
             )
-            archive.write(known, month, [row], AS_OF, expiring=False)
+            manifest = archive.write(known, month, [row], AS_OF, expiring=False)
+            assert list(archive.rows(known, month, manifest)) == [row]
         _check_one_dataset(known, tmp_path / known.name)
 
 
@@ -290,6 +293,9 @@ def _check_one_dataset(known: Table, folder: Path) -> None:
     ]
     assert types[0] == types[1]
     assert [name for name, *_ in types[0]] == clear
+    assert {_kind(column) for file in folder.rglob("*.parquet") for column in _columns(file)} <= {
+        *SPARK_KINDS
+    }
     whole = duckdb.sql(f"from read_parquet('{folder}/*/*.parquet', hive_partitioning = true)")
     assert whole.columns == [*clear, "month"]
     assert [str(t) for t in whole.types[:-1]] == [row[1] for row in types[0]]
@@ -298,6 +304,32 @@ def _check_one_dataset(known: Table, folder: Path) -> None:
     fragments = [fragment.physical_schema for fragment in dataset.get_fragments()]
     assert len(fragments) == 2 and fragments[0].equals(fragments[1])
     assert dataset.to_table().num_rows == len(pd.read_parquet(folder)) == 2
+
+
+# What Spark 3.4 and later reads as a column of one type: no unsigned integers, no nanoseconds, no
+# times of day, which stop it, and no moments that it would shift by its session's zone.
+SPARK_KINDS = (
+    "BOOLEAN", "INT32", "INT64", "DOUBLE", "BYTE_ARRAY String", "INT32 Date",
+    "FIXED_LEN_BYTE_ARRAY Decimal", "INT64 Timestamp microseconds",
+)  # fmt: skip
+
+
+def _columns(file: Path) -> Iterator[pq.ColumnSchema]:
+    opened = pq.ParquetFile(file)
+    assert opened.metadata.row_group(0).column(0).compression == "ZSTD"
+    for number in range(len(opened.schema)):
+        column = opened.schema.column(number)
+        assert (column.max_repetition_level, column.path) == (0, column.name), "it is nested"
+        assert column.converted_type != "DECIMAL" or column.precision <= 38
+        yield column
+
+
+def _kind(column: pq.ColumnSchema) -> str:
+    """The physical type, and what it stands for."""
+    told = json.loads(column.logical_type.to_json())
+    meant = "" if told["Type"] == "None" else told["Type"]
+    zone = " of UTC" if told.get("isAdjustedToUTC") else ""
+    return " ".join(filter(None, (column.physical_type, meant, told.get("timeUnit")))) + zone
 
 
 def _made_up(column: Column) -> Any:
