@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import DOMAINS
+from orchestration.settings import DOMAINS, PLATFORM
 
 Target = Annotated[
     str | None,
@@ -17,6 +20,14 @@ Target = Annotated[
 Domains = Annotated[
     list[str] | None,
     typer.Option("--domain", "-d", help=f"One of {', '.join(DOMAINS)}; repeat for more."),
+]
+Suites = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--domain",
+        "-d",
+        help=f"One of {', '.join((*DOMAINS, PLATFORM))} (what joins them); repeat for more.",
+    ),
 ]
 AsOf = Annotated[
     str | None,
@@ -43,3 +54,21 @@ def say(text: str = "") -> None:
 def progress(text: str) -> None:
     """A line about what is going on."""
     typer.echo(text, err=True)
+
+
+@contextmanager
+def at_work(text: str) -> Iterator[None]:
+    """While it lasts, a terminal shows that something is going on; nothing elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def may_colour() -> bool | None:
+    """What typer takes for `color`: by the terminal, and never where NO_COLOR says so."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -152,6 +152,8 @@ def test_no_command_at_all_shows_the_help(embedded_settings):
         ("demo --as-of soon", ["'soon' is not a date", "2026-06-30"]),
         ("demo --as-of 1999-01-01", ["1999-01-01 is outside", "2015-01-01"]),
         ("demo --seed -1", ["Seed -1 is out of range", "from 0"]),
+        ("validate -d crm -d platform", ["Unknown domain 'crm'", "customer, platform"]),
+        ("validate -d ''", ["Unknown domain ''", "customer, platform"]),
         ("validate --as-of 2026-06-30T12:00+08:00", ["carries a time zone", "Asia/Shanghai"]),
         ("load", ["holds no complete sample data", "warehouse generate"]),
         ("load nowhere", ["nowhere holds no complete sample data", "warehouse generate"]),
