@@ -1048,7 +1048,7 @@ def alert_facts(scope: Scope) -> Product:
     return Product(
         "warehouse",
         "fct_alerts",
-        where=f"alert_date >= {scope.day(HISTORY_DAYS)}",
+        where=scope.since("created_at"),
         day="alert_date",
         expectations=[
             not_negative(

@@ -531,10 +531,12 @@ def segments(scope: Scope) -> Product:
 
 
 def segment_members(scope: Scope) -> Product:
-    """One row per segment and customer ever in it."""
+    """One row per segment and customer ever in it; read are those who joined in the last weeks."""
     return Product(
         DATABASE,
         "customer_segment_members",
+        where=scope.since("joined_at"),
+        day="cast(joined_at as date)",
         expectations=[
             within(
                 "members_match_up_to_fully",

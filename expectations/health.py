@@ -1301,7 +1301,7 @@ def vital_sign_facts(scope: Scope) -> Product:
     return Product(
         "warehouse",
         "fct_vital_signs",
-        where=scope.since("measured_at"),
+        where=f"measured_date >= {scope.day(HISTORY_DAYS)}",
         day="measured_date",
         expectations=[
             fresh(
@@ -1397,7 +1397,7 @@ def timeline(scope: Scope) -> Product:
     return Product(
         "warehouse",
         "patient_timeline",
-        where=scope.since("event_at"),
+        where=f"event_date >= {scope.day(HISTORY_DAYS)}",
         day="event_date",
         expectations=[
             fresh(

@@ -3,7 +3,7 @@
 -- the event before may be summed within a patient; event numbers not at all.
 {{ config(
     primary_key=['event_type', 'event_id'],
-    indexes=[['patient_key', 'event_number'], ['tenant_id', 'event_date']]
+    indexes=[['patient_key', 'event_number'], ['tenant_id', 'event_date'], ['event_date']]
 ) }}
 
 with patients as (
