@@ -45,6 +45,11 @@ REPOSITORY = {
 def deploy_a_day(settings: Settings) -> None:
     """Core and wework with one account and four messages of DAY, three of them sent."""
     deploy(settings, oldest=date(2026, 6, 1), progress=lambda _: None)
+    fill_a_day(settings)
+
+
+def fill_a_day(settings: Settings) -> None:
+    """The rows alone."""
     # On DAY itself: earlier days then need no rows, so that one day alone is complete.
     opened = datetime(2026, 6, 29)
     tenant = {"id": "t1", "created_at": opened, "status": "active"}
