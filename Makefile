@@ -90,8 +90,16 @@ dagster: setup ## Open the schedules and assets in Dagster's UI
 	@$(BIN)/warehouse dagster --target $(TARGET)
 
 .PHONY: docs
-docs: setup ## Write dbt's docs and the suites' pages, and say where they are
+docs: setup ## Write one site: data dictionary, reports, dbt's docs, the suites' pages
 	@$(BIN)/warehouse docs --target $(TARGET)
+
+.PHONY: screens
+screens: docs browser ## Leave pictures of the pages in .local/screens
+	@$(BIN)/python tests/screens.py
+
+.PHONY: forward
+forward: setup ## Parse and build everything on DuckDB with the newest dbt, in .local/forward
+	@$(BIN)/python tests/forward.py
 
 .PHONY: bench
 bench: setup mysql-up ## Measure side by side: generator, loaders, builds

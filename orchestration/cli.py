@@ -20,7 +20,7 @@ from orchestration.lake.commands import app as lake_app
 from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
-from orchestration.options import AsOf, Domains, Suites, Target, progress, say
+from orchestration.options import AsJson, AsOf, Domains, Suites, Target, may_colour, progress, say
 from orchestration.reports.commands import health_report, report
 from orchestration.retention.commands import app as retention_app
 from orchestration.rules.commands import app as rule_app
@@ -30,25 +30,36 @@ from orchestration.settings import DOMAINS, PLATFORM, Settings, load_settings, o
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EPILOG = (
+    "Exit codes: 0 all well; 1 something is wrong, and the message names the thing and the fix; 2 "
+    "wrong usage (doctor and init: problems); 130 stopped by Ctrl-C, and the same command goes on "
+    "from there. Results go to stdout, what is going on to stderr. Settings come from the "
+    "environment: README.md lists them. Colours on terminals only, and not with NO_COLOR."
+)
+
 app = typer.Typer(
     help="The SaaS warehouse: deploy, fill, build, check and look after the six databases.",
+    epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+BEGIN, ASK, CHECK, OPERATE, DEVELOP = (
+    "Begin", "Look and ask", "Check", "Operate", "Develop and serve",
+)  # fmt: skip
 mysql_app = typer.Typer(help="The private MySQL server for development and tests.")
-app.add_typer(mysql_app, name="mysql", no_args_is_help=True)
-app.add_typer(operation_app, name="operation", no_args_is_help=True)
-app.add_typer(order_app, name="order", no_args_is_help=True)
-app.add_typer(capacity_app, name="capacity", no_args_is_help=True)
-app.add_typer(quota_app, name="quota", no_args_is_help=True)
-app.add_typer(retention_app, name="retention", no_args_is_help=True)
-app.add_typer(lake_app, name="lake", no_args_is_help=True)
-app.add_typer(rule_app, name="rule", no_args_is_help=True)
-app.command()(init)
-app.command()(report)
-app.command("health-report")(health_report)
-app.command()(grants)
-app.command()(lineage)
+app.add_typer(mysql_app, name="mysql", no_args_is_help=True, rich_help_panel=DEVELOP)
+app.add_typer(operation_app, name="operation", no_args_is_help=True, rich_help_panel=OPERATE)
+app.add_typer(order_app, name="order", no_args_is_help=True, rich_help_panel=OPERATE)
+app.add_typer(capacity_app, name="capacity", no_args_is_help=True, rich_help_panel=OPERATE)
+app.add_typer(quota_app, name="quota", no_args_is_help=True, rich_help_panel=OPERATE)
+app.add_typer(retention_app, name="retention", no_args_is_help=True, rich_help_panel=OPERATE)
+app.add_typer(lake_app, name="lake", no_args_is_help=True, rich_help_panel=OPERATE)
+app.add_typer(rule_app, name="rule", no_args_is_help=True, rich_help_panel=OPERATE)
+app.command(rich_help_panel=BEGIN)(init)
+app.command(rich_help_panel=ASK)(report)
+app.command("health-report", rich_help_panel=ASK)(health_report)
+app.command(rich_help_panel=CHECK)(grants)
+app.command(rich_help_panel=CHECK)(lineage)
 
 # What a shell expects of a command that Ctrl-C ended.
 INTERRUPTED = 130
@@ -69,7 +80,7 @@ def _settings(
     return load_settings(target=target, domains=joined, as_of=as_of)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def deploy(
     target: Target = None,
     domain: Domains = None,
@@ -84,7 +95,7 @@ def deploy(
     (progress if dry_run else say)(report.summary())
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def doctor(
     target: Target = None,
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
@@ -100,7 +111,7 @@ def doctor(
     raise typer.Exit(exit_code(findings))
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def generate(
     scale: Annotated[str, typer.Option(help="demo (300k rows), small (3 M) or bench (20 M+).")] = (
         "demo"
@@ -133,7 +144,7 @@ def generate(
     say(report.summary())
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def load(
     directory: Annotated[
         Path | None, typer.Argument(help="What `generate` wrote; default .local/data/demo.")
@@ -150,7 +161,7 @@ def load(
     say(report.summary())
 
 
-@app.command()
+@app.command(rich_help_panel=CHECK)
 def validate(
     target: Target = None,
     domain: Suites = None,
@@ -175,45 +186,57 @@ def validate(
     raise typer.Exit(0 if report.success else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def demo(
     target: Target = None,
     scale: Annotated[str, typer.Option(help="demo, small or bench.")] = "demo",
     seed: Annotated[int, typer.Option(help="Seed of the sample data.")] = 1,
     as_of: AsOf = None,
 ) -> None:
-    """Deploy, generate, load, build, test and validate; then say what is there to look at."""
+    """Deploy, generate, load, build, test and validate; then say what is there to look at.
+
+    Exit code 1 where a test or an expectation fails. Run again, it does what has changed.
+    """
     from orchestration.demo import run_demo
 
     settings = _settings(target, as_of=as_of)
     raise typer.Exit(run_demo(settings, scale=scale, seed=seed, say=say, progress=progress))
 
 
-@app.command()
+@app.command(rich_help_panel=ASK)
 def query(
     sql: Annotated[str, typer.Argument(help="One select statement.")],
     target: Target = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows to show at the most.")] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """Run a query, reading only, and show its rows."""
     from orchestration.query import run
 
-    run(_settings(target), sql, limit)
+    run(_settings(target), sql, limit, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=ASK)
 def docs(
     target: Target = None,
     as_of: AsOf = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Write nothing; serve what is there until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0: any.")] = 8000,
 ) -> None:
-    """Write dbt's docs and the quality suites' pages as HTML, and say where they are."""
-    from orchestration.docs import write_docs
+    """Write one site: data dictionary, reports, dbt's docs, the suites' pages; say where it is."""
+    from orchestration import docs as site
 
-    for line in write_docs(_settings(target, as_of=as_of), progress=progress):
+    settings = _settings(target, as_of=as_of)
+    if serve:
+        site.serve(settings, port, say=say)
+        return
+    for line in site.write_docs(settings, progress=progress):
         say(line)
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOP)
 def dagster(
     target: Target = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web page.")] = 3000,
@@ -222,7 +245,7 @@ def dagster(
         bool, typer.Option("--prepare", help="Only make DAGSTER_HOME and the manifest.")
     ] = False,
 ) -> None:
-    """Serve Dagster's UI and run its schedules, until Ctrl-C."""
+    """Serve Dagster's UI and run its schedules, until Ctrl-C; exit code as of `dagster dev`."""
     from orchestration import dagster_dev
 
     if prepare:
@@ -231,7 +254,7 @@ def dagster(
     raise typer.Exit(dagster_dev.run(_settings(target), port=port, host=host))
 
 
-@app.command()
+@app.command(rich_help_panel=DEVELOP)
 def manifest(target: Target = None) -> None:
     """Parse the dbt project, so that Dagster can load its definitions."""
     from orchestration.manifest import prepare_manifest
@@ -239,7 +262,7 @@ def manifest(target: Target = None) -> None:
     say(f"wrote {prepare_manifest(_settings(target))}")
 
 
-@app.command("staging-docs")
+@app.command("staging-docs", rich_help_panel=DEVELOP)
 def staging_docs(
     check: Annotated[bool, typer.Option(help="Change nothing; exit 1 if a file is stale.")] = False,
 ) -> None:
@@ -318,7 +341,7 @@ def _errors_in_one_sentence() -> Iterator[None]:
     except WarehouseError as error:
         if os.environ.get("WAREHOUSE_DEBUG"):
             raise
-        typer.secho(f"error: {error.message}", fg="red", err=True)
+        typer.secho(f"error: {error.message}", fg="red", err=True, color=may_colour())
         typer.secho(f"  fix: {error.fix}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -1,6 +1,11 @@
-"""`warehouse query`: one statement, reading only, shown as a table."""
+"""`warehouse query`: one statement, reading only, shown as a table or as JSON."""
 
 from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+from typing import Any
 
 import duckdb
 import sqlalchemy as sa
@@ -17,8 +22,10 @@ from orchestration.settings import Settings
 COLUMN_WIDTH = 10
 
 
-def run(settings: Settings, sql: str, limit: int) -> None:
+def run(settings: Settings, sql: str, limit: int, as_json: bool = False) -> None:
     """Print at most `limit` rows of `sql`; neither engine lets it write anything.
+
+    As JSON: `{"columns": […], "rows": [{…}], "more": …}`, decimals and times as text.
 
     WarehouseError with the engine's own sentence when it does not run the statement.
     """
@@ -27,6 +34,11 @@ def run(settings: Settings, sql: str, limit: int) -> None:
             names, rows = _read(connection, settings, sql, limit + 1)
         except (DBAPIError, duckdb.Error) as error:
             raise _refused(error, settings) from error
+    if as_json:
+        told = [dict(zip(names, map(_plain, row), strict=True)) for row in rows[:limit]]
+        answer = {"columns": names, "rows": told, "more": len(rows) > limit}
+        print(json.dumps(answer, ensure_ascii=False, default=str))
+        return
     console = Console()
     shown = [["NULL" if value is None else str(value) for value in row] for row in rows[:limit]]
     if len(names) * COLUMN_WIDTH > console.width:
@@ -41,6 +53,15 @@ def run(settings: Settings, sql: str, limit: int) -> None:
         console.print(table)
     if len(rows) > limit:
         console.print(f"The first {limit} rows; --limit shows more.")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON takes: a decimal keeps its digits as text, and there are no NaN or bytes."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Decimal) or (isinstance(value, float) and not math.isfinite(value)):
+        return str(value)
+    return value
 
 
 def _read(

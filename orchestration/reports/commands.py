@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.options import AsJson, AsOf, Target, progress, say
+from orchestration.options import AsJson, AsOf, Target, at_work, progress, say
 from orchestration.settings import load_settings, one_of
 
 
@@ -92,10 +92,13 @@ def report(
     for name in domain or ():
         one_of("domain", name, tuple(PAGES))
     if out and out.suffix != ".html":
-        for file in write_pages(settings, out, language, tenant, domain):
+        with at_work("drawing the pages …"):
+            files = write_pages(settings, out, language, tenant, domain)
+        for file in files:
             say(f"wrote {file}")
         return
-    pages = overviews(settings, domain or [EXECUTIVE], tenant)
+    with at_work("asking the marts …"):
+        pages = overviews(settings, domain or [EXECUTIVE], tenant)
     if out:
         if len(pages) > 1:
             raise WarehouseError(

@@ -75,8 +75,8 @@ def _is_long(value: int | Decimal) -> bool:
 
 
 def signed(change: Decimal) -> str:
-    """A change in percent with its sign."""
-    return f"{change:+,} %"
+    """A change in percent with its sign, on one line."""
+    return f"{change:+,}\N{NO-BREAK SPACE}%"
 
 
 def row_name(panel: Panel, key: Any, words: Words) -> str:

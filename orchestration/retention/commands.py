@@ -123,7 +123,7 @@ def restore_month(
 
 @app.command("horizon")
 def horizon(target: Target = None, as_of: AsOf = None, as_json: AsJson = False) -> None:
-    """Make partitions three months ahead, and move rows out of p_future."""
+    """Make partitions three months ahead, empty p_future; exit code 1 where a table failed."""
     from orchestration.retention.run import extend_horizon
 
     found = extend_horizon(load_settings(target=target, as_of=as_of))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import os
+import pty
 import re
 import shlex
 import signal
@@ -116,6 +118,57 @@ def test_help_of_every_command(path, embedded_settings):
         for option in parameter.opts:
             assert option.startswith("-") is False or option in outcome.out
         assert parameter.name == "help" or getattr(parameter, "help", None), parameter.name
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_says_defaults_and_what_it_ends_with(path, embedded_settings):
+    """A code of its own stands in the command's help; what all share at the end of the first."""
+    shown = " ".join(run(embedded_settings, *path, "--help").out.split())
+    for parameter in COMMANDS[path].params:
+        default = parameter.default
+        if (
+            default not in (None, False, (), "")
+            and not callable(default)
+            and parameter.opts[0][0] == "-"
+        ):
+            assert f"[default: {default}" in shown, parameter.name
+    callback = inspect.unwrap(COMMANDS[path].callback) if COMMANDS[path].callback else None
+    if callback and re.search(r"typer\.Exit\((?!\))", inspect.getsource(callback)):
+        assert "exit code" in shown.lower(), path
+
+
+def test_the_first_help_reads_like_a_manual_page(embedded_settings):
+    shown = " ".join(run(embedded_settings, "--help").out.split())
+    for part in ("Exit codes: 0 all well", "130 stopped", "stdout", "NO_COLOR", "README.md"):
+        assert part in shown
+    assert "─ Commands ─" not in shown, "each stands under what it is for"
+
+
+def on_a_terminal(settings: Settings, *arguments: str, **more: str) -> str:
+    """What a command shows to a person."""
+    here, there = pty.openpty()
+    with subprocess.Popen(
+        [BIN / "warehouse", *arguments],
+        env={**variables_of(settings), "TERM": "xterm-256color", **more},
+        stdin=there, stdout=there, stderr=there,
+    ):  # fmt: skip
+        os.close(there)
+        shown = ""
+        with contextlib.suppress(OSError):  # how a terminal says that the other side is gone
+            while part := os.read(here, 4096):
+                shown += part.decode(errors="replace")
+    os.close(here)
+    return shown
+
+
+def test_colours_and_spinners_are_for_terminals(deployed):
+    """And for those who want them; a pipe and NO_COLOR get plain text."""
+    settings, wrong = deployed, ("query", "select 1", "--target", "oracle")
+    assert "\x1b[31m" in on_a_terminal(settings, *wrong)
+    assert "\x1b[31m" not in on_a_terminal(settings, *wrong, NO_COLOR="1")
+    assert "\x1b[1m" in on_a_terminal(settings, "query", "select 41 + 1 as n")
+    for outcome in (run(settings, *wrong), run(settings, "query", "select 1", "--json")):
+        assert "\x1b" not in outcome.text
 
 
 def test_a_shell_completes_commands(embedded_settings):
@@ -646,6 +699,18 @@ def test_query_shows_rows_as_they_are(deployed):
     header, row = (re.split(r"\s*[┃│]\s*", line)[1:-1] for line in outcome.out.splitlines()[1:4:2])
     assert header == ["a", "b", "c", "d", "e", "f"]
     assert row == ["a:b", "50%", "%s", "3", "[bold]客户", "NULL"]
+
+
+def test_query_answers_a_machine(deployed):
+    sql = "select cast(1.50 as decimal(5, 2)) as a, cast(null as decimal(5, 2)) as b, '\"é' as c"
+    answer = json.loads(run(deployed, "query", f"{sql} union all {sql}", "--json").out)
+    assert answer["columns"] == ["a", "b", "c"]
+    assert answer["rows"][0] == {"a": "1.50", "b": None, "c": '"é'}
+    assert not answer["more"] and len(answer["rows"]) == 1 + answer["columns"].index("b")
+    less = json.loads(
+        run(deployed, "query", f"{sql} union all {sql}", "--json", "--limit", "1").out
+    )
+    assert less["more"] and len(less["rows"]) == 1
 
 
 def test_query_says_that_there_is_more(deployed):
