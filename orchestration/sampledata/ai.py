@@ -144,9 +144,11 @@ def plan_platform(plan: Plan, world: World) -> Platform:
     rng = stream(plan, "ai/conversations")
     count = plan.rows("ai_conversations")
     appetite = np.exp(rng.standard_normal(len(agents)) * 1.1) * ~chance(rng, len(agents), 0.15)
-    agent = choice_index(rng, count, appetite).astype(np.int64)
     end = np.datetime64(plan.end, "s")
     span = rhythm(plan.start, plan.end, growth=2.0)
+    ends = np.full(len(agents), end)
+    # An agent of yesterday has a day's work, not a season's.
+    agent = choice_index(rng, count, appetite * span.room(agents.created_at, ends)).astype(np.int64)
     started = span.between(rng, agents.created_at[agent], np.full(count, end))
     order = np.lexsort((agent, started.astype(np.int64)))
     agent, started = agent[order], started[order]
@@ -179,8 +181,9 @@ def plan_platform(plan: Plan, world: World) -> Platform:
     since = np.datetime64(plan.since("ai_call_logs"), "s")
     answers = answers[sent[answers] >= since]
     calls = stream(plan, "ai/calls")
-    lone_agent = choice_index(calls, extra, appetite).astype(np.int64)
     recent = rhythm(plan.since("ai_call_logs"), plan.end, growth=2.0)
+    room = recent.room(agents.created_at, ends)
+    lone_agent = choice_index(calls, extra, appetite * room).astype(np.int64)
     lone_at = recent.between(calls, agents.created_at[lone_agent], np.full(extra, end))
     call_message = np.r_[answers, np.full(extra, -1)]
     call_agent = np.r_[agent[conversation[answers]], lone_agent]
@@ -636,7 +639,9 @@ def _dispatch_logs(platform: Platform) -> Iterator[Chunk]:
         moved = ~none & chance(rng, rows, 0.06) & (first != chosen)
         selected = np.where(moved, first, chosen)
         dispatch = log_normal_int(rng, rows, 8000, 0.8, 200, 900_000)
-        waited = log_normal_int(rng, rows, 3000, 1.2, 0, 5_000_000)
+        queued = log_normal_int(rng, rows, 3000, 1.2, 0, 5_000_000)
+        waited = np.where(chance(rng, rows, 0.95), queued, -1)
+        total = np.maximum(waited, 0) + dispatch + call_ms(platform, calls) * 1000
         yield (
             "ai_dispatch_logs",
             conform(
@@ -656,8 +661,8 @@ def _dispatch_logs(platform: Platform) -> Iterator[Chunk]:
                     ),
                     "selection_reason": choice(rng, rows, {"响应最快": 3, "成本最低": 2, None: 2}),
                     "dispatch_time_ms": dispatch,
-                    "total_time_ms": nullable(dispatch + call_ms(platform, calls) * 1000, ~none),
-                    "queue_wait_time_ms": nullable(waited, chance(rng, rows, 0.95)),
+                    "total_time_ms": nullable(total, ~none),
+                    "queue_wait_time_ms": nullable(queued, waited >= 0),
                     "dispatch_status": take(
                         ["success", "failed", "timeout", "no_available_platform"], status
                     ),

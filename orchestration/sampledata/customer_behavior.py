@@ -101,11 +101,11 @@ def plan_behavior(people: People) -> Behavior:
     length = np.minimum(rng.geometric(0.2, total // 4 + 100), 40)
     sessions = int(np.searchsorted(np.cumsum(length), total * 1.002)) + 1
     length = length[:sessions]
-    who = choice_index(rng, sessions, appetite)
-    born = np.maximum(people.rows.created_at.astype(np.int64)[who], since)
-    closed = world.closed_at[people.rows.tenant[who]]
+    born, closed = people.rows.created_at, world.closed_at[people.rows.tenant]
     span = rhythm(plan.since(table), plan.end, growth=1.6, hours=_HOURS, week=_WEEK)
-    start = span.between(rng, born.astype("datetime64[s]"), closed).astype(np.int64)
+    # Who came yesterday has a day's visits, not a season's.
+    who = choice_index(rng, sessions, appetite * span.room(born, closed))
+    start = span.between(rng, born[who], closed[who]).astype(np.int64)
     # For certain: a session over midnight and one over the end of a month, both tracked.
     early = np.flatnonzero(people.rows.created_at.astype(np.int64) < since)
     month = np.datetime64(plan.end, "M").astype("datetime64[s]").astype(np.int64)

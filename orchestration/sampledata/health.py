@@ -181,13 +181,15 @@ def _events(
     appetite = np.exp(rng.standard_normal(len(owners)) * sigma) * ~chance(rng, len(owners), silent)
     if active is not None:
         appetite = appetite * active
+    span = rhythm(plan.since(table), plan.end, growth=1.6, hours=_HOURS, week=_WEEK)
+    end = np.datetime64(plan.end, "s")
+    # Who came yesterday has a day's events, not a season's.
+    appetite = appetite * span.room(owners.created_at, np.full(len(owners), end))
     if not appetite.sum():
         appetite[0] = 1.0
     total = plan.rows(table)
     owner = choice_index(rng, total, appetite).astype(np.int64)
-    low = np.maximum(owners.created_at[owner], np.datetime64(seconds_of(plan.since(table)), "s"))
-    span = rhythm(plan.since(table), plan.end, growth=1.6, hours=_HOURS, week=_WEEK)
-    at = span.between(rng, low, np.full(total, np.datetime64(plan.end, "s")))
+    at = span.between(rng, owners.created_at[owner], np.full(total, end))
     order = np.lexsort((np.arange(total), at.astype(np.int64)))
     return Events(owner[order], at[order])
 

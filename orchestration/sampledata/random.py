@@ -312,13 +312,21 @@ class Rhythm:
 
         Where nothing happens in a row's whole interval, the result is its lower end.
         """
-        start = np.clip(np.asarray(low, "datetime64[s]").astype(np.int64), *self.edges[[0, -1]])
-        end = np.clip(np.asarray(high, "datetime64[s]").astype(np.int64), *self.edges[[0, -1]])
-        first = np.interp(start, self.edges, self.cumulative)
-        share = np.interp(end, self.edges, self.cumulative) - first
+        start, end = self._inside(low), self._inside(high)
+        first, share = np.interp(start, self.edges, self.cumulative), self.room(low, high)
         drawn = np.interp(first + rng.random(len(start)) * share, self.cumulative, self.edges)
         seconds = np.clip(np.floor(drawn).astype(np.int64), start, np.maximum(end, start))
         return np.where(share > 0, seconds, start).astype("datetime64[s]")
+
+    def room(self, low: Times, high: Times) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """How much happens in [low, high] (arrays): what a life as long takes of all activity."""
+        start, end = self._inside(low), np.maximum(self._inside(low), self._inside(high))
+        upto = np.interp([start, end], self.edges, self.cumulative)
+        return upto[1] - upto[0]
+
+    def _inside(self, times: Times) -> Indexes:
+        seconds = np.asarray(times, "datetime64[s]").astype(np.int64)
+        return np.clip(seconds, *self.edges[[0, -1]])
 
     def times(self, rng: np.random.Generator, rows: int, ordered: bool = False) -> Times:
         """`rows` times over the whole span; `ordered` sorts them."""
