@@ -105,6 +105,20 @@ class Lineage:
         self._store(database, name, {**taints, **dict.fromkeys(added, frozenset())})
         return taints
 
+    def arrived(self, name: str) -> Taints:
+        """What arrived in each column of the relation of that name, whatever its database."""
+        found = [taints for (_, relation), taints in self._taints.items() if relation == name]
+        if len(found) != 1:
+            raise WarehouseError(
+                f"The lineage knows {len(found)} relations {name}.",
+                fix="correct the name; every relation has its own.",
+            )
+        return found[0]
+
+    def release(self, database: str, name: str, column: str) -> None:
+        """Let the column's value go on as one that is about nobody."""
+        self._taints[database, name] = {**self._taints[database, name], column: frozenset()}
+
     def _store(self, database: str, name: str, taints: Taints) -> None:
         self._taints[database, name] = taints
         # The types do not matter; sqlglot wants one.

@@ -1,4 +1,7 @@
-"""The project's lineage: every compiled model and snapshot, judged by where it stands."""
+"""The project's lineage: every compiled model and snapshot, judged by where it stands.
+
+And who reads them: pages, cookbook, suites and write-backs, judged by what they show.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.dbt_project import BUILT, dbt_arguments, run_dbt, target_path
-from orchestration.governance.lineage import Lineage
+from orchestration.governance.lineage import Lineage, Origin
+from orchestration.governance.readers import Reader, exposed, judged, written_back
 from orchestration.schema.record import load_record
 from orchestration.settings import Settings
 
 WAREHOUSE, STAGING = "warehouse", "warehouse_staging"
+# Rows that a test found, where it keeps them: keys, and of no class at all.
+KEEPS_ROWS = "config.store_failures:true"
 SNAPSHOT_COLUMNS = ("dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to")
 DIALECTS = {"embedded": "duckdb", "mysql": "mysql"}
 
@@ -24,6 +30,7 @@ class Report:
     columns: Mapping[str, int]
     relations: int
     outputs: int
+    readers: int
     arrivals: tuple[str, ...]
     leaks: tuple[str, ...]
 
@@ -31,8 +38,8 @@ class Report:
         """Counts in a line, then every leak with its path."""
         classes = ", ".join(f"{count} {kind}" for kind, count in sorted(self.columns.items()))
         line = (
-            f"{classes} source columns; {self.relations} relations with {self.outputs} columns; "
-            f"{len(self.leaks)} leaks"
+            f"{classes} source columns; {self.relations} relations with {self.outputs} columns, "
+            f"{self.readers} queries that read them; {len(self.leaks)} leaks"
         )
         return "\n".join([line, *self.leaks])
 
@@ -49,13 +56,18 @@ def compile_project(settings: Settings) -> list[Any]:
         command,
         target=settings.target,
         target_path=target_path(settings),
-        select=" ".join(f"resource_type:{kind}" for kind in BUILT),
+        select=" ".join([*(f"resource_type:{kind}" for kind in BUILT), KEEPS_ROWS]),
     )
     return [result.node for result in run_dbt(settings, arguments).results]
 
 
-def examine(nodes: Iterable[Any], target: str, prefix: str = "") -> Report:
-    """Walk dbt's compiled models, snapshots and seeds (its node objects), in any order."""
+def examine(
+    nodes: Iterable[Any], target: str, prefix: str = "", readers: Iterable[Reader] = ()
+) -> Report:
+    """Walk dbt's compiled models, snapshots and seeds (its node objects, in any order).
+
+    And then their readers; tests among the nodes are those that keep the rows that they find.
+    """
     lineage = Lineage(DIALECTS[target])
     counts: Counter[str] = Counter()
     for table in load_record().tables:
@@ -66,7 +78,12 @@ def examine(nodes: Iterable[Any], target: str, prefix: str = "") -> Report:
     arrivals: list[str] = []
     leaks: list[str] = []
     walked = outputs = 0
-    for node in _in_order(n for n in nodes if n.resource_type in BUILT):
+
+    def note(found: Iterable[tuple[Origin, bool]]) -> None:
+        for origin, allowed in found:
+            (arrivals if allowed else leaks).append(str(origin))
+
+    for node in _in_order(n for n in nodes if n.resource_type in (*BUILT, "test")):
         if node.resource_type == "seed":
             columns = dict.fromkeys(node.columns, "public")
             lineage.add_source(node.schema, node.alias, columns)
@@ -78,10 +95,16 @@ def examine(nodes: Iterable[Any], target: str, prefix: str = "") -> Report:
         for column, origins in taints.items():
             told = node.columns.get(column)
             meta = told.meta if told else {}
-            for origin in sorted(origins):
-                allowed = _may_arrive(home, meta, origin.classification)
-                (arrivals if allowed else leaks).append(str(origin))
-    return Report(dict(counts), walked, outputs, tuple(arrivals), tuple(leaks))
+            note((o, _may_arrive(home, meta, o.classification)) for o in sorted(origins))
+            if meta.get("released"):
+                lineage.release(node.schema, node.alias, column)
+    asked = list(readers)
+    for reader in asked:
+        note(judged(lineage, reader))
+    if asked:
+        note(written_back(lineage))
+        note(exposed(lineage))
+    return Report(dict(counts), walked, outputs, len(asked), tuple(arrivals), tuple(leaks))
 
 
 def _may_arrive(home: str, meta: Mapping[str, Any], classification: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,17 @@ from harness import DbtCompiler, compile_macros
 
 from orchestration.errors import WarehouseError
 from orchestration.governance.lineage import Lineage
-from orchestration.governance.project import examine
+from orchestration.governance.project import Report, examine
+from orchestration.governance.readers import (
+    TOLD,
+    Reader,
+    exposed_by,
+    judged,
+    readers,
+    written_back,
+)
+from orchestration.operations.write_back import WriteBack
+from orchestration.settings import load_settings
 
 DIALECTS = {"embedded": "duckdb", "mysql": "mysql"}
 ENGINES = tuple(DIALECTS)
@@ -122,17 +133,98 @@ def test_what_cannot_be_read_fails(lineage: Lineage) -> None:
             lineage.add("warehouse", "mart", query)
 
 
+# What readers show of health_patients (`p`), and the column of it that is named as leaked.
+SHOWN = {
+    "a page's name": (Reader("report", "health 9", "select name from p"), "name"),
+    "a page's latest phone": (Reader("report", "core 9", "select max(phone) as n from p"), "phone"),
+    "a page's figure that nobody declared": (
+        Reader("report", "health 9", "select avg(height) as systolic_pressure from p"), "height"),
+    "an answer of the cookbook": (
+        Reader("cookbook", "question 99", "select concat('a', email) as x from p"), "email"),
+    "a finding's figure": (
+        Reader("finding", "f", "select tenant_id, max(weight) as got from p group by 1"), "weight"),
+    "a finding's expected text": (Reader("finding", "f", "select name as expected from p"), "name"),
+    "a finding's day": (Reader("finding", "f", "select birth_date as day from p"), "birth_date"),
+    "a finding's key that is a day": (
+        Reader("finding", "f", "select birth_date as born from p"), "birth_date"),
+    "what an experiment is computed from": (
+        Reader("ab_test_results", "arms", "select id_card as arm from p"), "id_card"),
+}  # fmt: skip
+KEPT_IN = {
+    "counts": Reader("report", "health 9", "select gender = 'male' as m, count(name) as n from p"),
+    "a finding's key": Reader("finding", "f", "select phone, tenant_id, count(*) as got from p"),
+}
+
+
+def patients(engine: str) -> Lineage:
+    lineage = Lineage(DIALECTS[engine])
+    classes = {
+        "id": "internal", "tenant_id": "internal", "name": "pii", "phone": "pii", "email": "pii",
+        "id_card": "pii", "birth_date": "phi", "gender": "phi", "height": "phi", "weight": "phi",
+    }  # fmt: skip
+    lineage.add_source("health_management", "health_patients", classes)
+    return lineage
+
+
+def refused(found: object) -> list[str]:
+    return [str(origin) for origin, allowed in found if not allowed]  # type: ignore[attr-defined]
+
+
+def of_patients(reader: Reader) -> Reader:
+    sql = re.sub(r"\bp\b", "health_management.health_patients as p", reader.sql)
+    return Reader(reader.who, reader.name, sql)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shown", SHOWN)
+def test_what_a_reader_shows_of_somebody_is_a_leak(engine: str, shown: str) -> None:
+    reader, column = SHOWN[shown]
+    [path] = refused(judged(patients(engine), of_patients(reader)))
+    assert f"health_management.health_patients.{column} -> {reader.who}.{reader.name}." in path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kept", KEPT_IN)
+def test_what_a_reader_counts_or_hides_is_none(engine: str, kept: str) -> None:
+    assert not refused(judged(patients(engine), of_patients(KEPT_IN[kept])))
+
+
+def test_what_is_written_back_or_exposed_is_followed() -> None:
+    lineage = patients("embedded")
+    lineage.add("warehouse", "m", "select id, name, gender from health_management.health_patients")
+    back = {"b": WriteBack("m", "id", (("name", "total_messages"),), "wework_accounts")}
+    [path] = refused(written_back(lineage, back))
+    assert path.endswith("warehouse.m.name -> b: wework_platform.wework_accounts.total_messages")
+    back = {"b": WriteBack("m", "id", (("name", "phone"),), "wework_accounts")}
+    assert not refused(written_back(lineage, back)), "a column of people's data may hold it"
+    page = {"name": "page", "type": "dashboard", "depends_on": ["ref('m')"]}
+    [path] = refused(exposed_by(lineage, page))
+    assert path.endswith("warehouse.m.name -> exposure page")
+    assert not refused(exposed_by(lineage, {**page, "type": "application"}))
+
+
 @pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.slow)])
-def project(request: pytest.FixtureRequest) -> tuple[str, list]:
-    return request.param, DbtCompiler(request.param).nodes("model", "snapshot", "seed")
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The whole project, parsed anew: what columns declare may have changed since."""
+    engine = request.param
+    compiler = DbtCompiler(engine, work=tmp_path_factory.mktemp("lineage"))
+    nodes = compiler.nodes("model", "snapshot", "seed")
+    nobody = {"MYSQL_HOST": "localhost", "MYSQL_USER": "nobody", "MYSQL_PASSWORD": "none"}
+    settings = load_settings({"WAREHOUSE_TARGET": engine, **nobody})
+    return examine(nodes, engine, readers=readers(settings))
 
 
-def test_no_classified_column_reaches_the_warehouse_unmasked(project: tuple[str, list]) -> None:
-    engine, nodes = project
-    report = examine(nodes, engine)
+def test_no_classified_column_gets_out_unmasked(report: Report) -> None:
     assert not report.leaks, "\n" + report.summary()
     assert report.columns["secret"] == 50
     assert report.columns["pii"] > 200
     assert report.columns["phi"] > 70
     assert report.relations > 170
+    assert report.readers > 400
     assert len(report.arrivals) > 300
+
+
+def test_what_readers_may_tell_is_told(report: Report) -> None:
+    ends = [arrival.rpartition(" -> ")[2] for arrival in report.arrivals]
+    for place, _, reason in TOLD:
+        assert any(re.fullmatch(place, end) for end in ends), f"no longer told: {place}, {reason}"
