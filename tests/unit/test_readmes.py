@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from orchestration.settings import PROJECT_ROOT
+from orchestration.database import DUCKDB_WAIT_SECONDS
+from orchestration.partitions import FIRST_DAY
+from orchestration.settings import DOMAINS, PROJECT_ROOT, load_settings
 
 ENGLISH, CHINESE = (
     (PROJECT_ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")
@@ -57,3 +59,19 @@ def test_a_section_names_the_same_commands_settings_and_files(number: int) -> No
 def test_the_chinese_one_is_chinese() -> None:
     for section in sections(CHINESE):
         assert len(re.findall(r"[一-鿿]", section)) > 20
+
+
+def test_the_settings_table_says_the_defaults() -> None:
+    """Of an environment in which nothing is set."""
+    rows = re.findall(r"^\| `((?:WAREHOUSE|MYSQL)_\w+)`[^|]*\| ([^|]*) \|", ENGLISH, re.MULTILINE)
+    said = {name: default.strip("`") for name, default in rows}
+    settings = load_settings({})
+    assert said["WAREHOUSE_TARGET"] == settings.target
+    assert PROJECT_ROOT / said["WAREHOUSE_DUCKDB_PATH"] == settings.duckdb_path
+    assert PROJECT_ROOT / said["WAREHOUSE_LOCAL_DIR"] == settings.local_dir
+    assert said["WAREHOUSE_DOMAINS"] == "all six" and settings.domains == DOMAINS
+    assert ", ".join(DOMAINS) in ENGLISH
+    assert said["WAREHOUSE_AS_OF"] == "the server's clock" and settings.as_of is None
+    assert said["WAREHOUSE_DATABASE_PREFIX"] == "empty" and settings.database_prefix == ""
+    assert float(said["WAREHOUSE_DUCKDB_WAIT_SECONDS"]) == DUCKDB_WAIT_SECONDS
+    assert said["WAREHOUSE_FIRST_DAY"] == FIRST_DAY
