@@ -105,6 +105,10 @@ forward: setup ## Parse and build everything on DuckDB with the newest dbt, in .
 bench: setup mysql-up ## Measure side by side: generator, loaders, builds
 	@$(BIN)/python -m benchmarks
 
+.PHONY: audit
+audit: setup ## Hold the locked packages against known advisories, where a database of them answers
+	@$(BIN)/python tests/advisories.py
+
 .PHONY: lock
 lock: setup ## Resolve requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
