@@ -15,6 +15,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
+from sqlglot.schema import MappingSchema
 
 from orchestration.errors import WarehouseError
 
@@ -59,7 +60,11 @@ class Lineage:
 
     dialect: str
     _taints: dict[tuple[str, str], Taints] = field(default_factory=dict)
-    _schema: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    _schema: MappingSchema = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start without any relation."""
+        self._schema = MappingSchema(dialect=self.dialect)
 
     def add_source(self, database: str, table: str, columns: Mapping[str, str]) -> None:
         """A table with the classification of each of its columns."""
@@ -122,7 +127,7 @@ class Lineage:
     def _store(self, database: str, name: str, taints: Taints) -> None:
         self._taints[database, name] = taints
         # The types do not matter; sqlglot wants one.
-        self._schema.setdefault(database, {})[name] = dict.fromkeys(taints, "text")
+        self._schema.add_table(exp.table_(name, db=database), dict.fromkeys(taints, "text"))
 
 
 def _shortest(origins: Iterable[Origin]) -> Iterator[Origin]:

@@ -74,3 +74,21 @@ def test_the_security_page_says_the_same_counts() -> None:
     page = (PROJECT_ROOT / "docs" / "security.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (secret|pii|phi|internal|public) \| ([\d,]+) \|", page, re.M))
     assert {kind: int(text.replace(",", "")) for kind, text in rows.items()} == COUNTS
+
+
+def test_the_security_page_places_every_identifier_of_patients() -> None:
+    """Safe Harbor has eighteen; whatever is pii in health, or a text about somebody, is in one."""
+    page = (PROJECT_ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+)\. [^|]+\| ([^|]+) \|", page, re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, 19))
+    told = set(re.findall(r"`(\w+)`", " ".join(columns for _, columns in rows)))
+    known = {c.name: c for t, c in columns(load_record()) if t.domain == "health"}
+    assert told <= known.keys()
+    texts = ("varchar", "text")
+    unplaced = {
+        name
+        for name, column in known.items()
+        if column.classification == "pii"
+        or (column.classification == "phi" and column.base_type in texts)
+    } - told
+    assert unplaced == {"hospital", "hospital_name", "department"}, "where care was given"
