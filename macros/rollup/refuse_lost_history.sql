@@ -1,6 +1,6 @@
 {#- Stop a full refresh or a backfill that would lose what can no longer be computed: rows that vanish, or
-    figures that fall to nothing, on days from which a source with a retention policy holds no rows any
-    more. `new_rows` holds what would replace the rows of `relation` that `in_window` (a where clause, or
+    figures that fall to nothing, on days of which a source with a retention policy need not hold all rows
+    any more. `new_rows` holds what would replace the rows of `relation` that `in_window` (a where clause, or
     nothing) picks. `--vars 'accept_lost_history: true'` lets it through. -#}
 {% macro refuse_lost_history(relation, new_rows, columns, window_column, in_window='') %}
     {%- set sources = sources_of_history() -%}
@@ -33,7 +33,7 @@
         ('a full refresh of ' if is_refresh() else 'a backfill of ') ~ relation
         ~ ' would lose rows or figures of ' ~ lost[0] ~ ' rows between ' ~ lost[1] ~ ' and ' ~ lost[2]
         ~ ': its sources (' ~ sources | map(attribute='name') | join(', ')
-        ~ ') do not reach back before ' ~ horizon ~ ' any more. Nothing was changed. Rebuild the days'
+        ~ ') need not have all rows of before ' ~ horizon ~ ' any more. Nothing was changed. Rebuild the days'
         ~ " that they hold (--vars '{start_date: " ~ horizon ~ "}' without --full-refresh), restore"
         ~ " the months, or accept the loss: --vars '{accept_lost_history: true}'."
     ) %}
@@ -41,38 +41,46 @@
 
 
 {#- Relations that a node reads, itself or through views and tables that are made anew, and whose old rows
-    retention takes away: [{name, relation, column}]. Window tables keep their own history. -#}
+    retention takes away: [{name, relation, column, months}]. Window tables keep their own history. -#}
 {% macro retained_sources(unique_id, found) %}
     {% for parent in graph.nodes[unique_id].depends_on.nodes %}
         {% if parent in graph.sources %}
             {%- set source_node = graph.sources[parent] -%}
             {%- set moment = source_node.meta.get('partition_by_month') or source_node.loaded_at_field -%}
             {% if source_node.meta.get('retention') and source_node.source_name in enabled_domains() %}
-                {% do found.append(
-                    {'name': source_node.name, 'relation': source_node.relation_name, 'column': moment}
-                ) %}
+                {% do found.append({
+                    'name': source_node.name, 'relation': source_node.relation_name, 'column': moment,
+                    'months': source_node.meta.retention.months
+                }) %}
             {% endif %}
         {% elif parent in graph.nodes
             and graph.nodes[parent].config.materialized not in ('window', 'keyed_window') %}
             {% do retained_sources(parent, found) %}
         {% elif parent in graph.nodes and graph.nodes[parent].meta.get('retention') %}
             {%- set node = graph.nodes[parent] -%}
-            {% do found.append(
-                {'name': node.name, 'relation': node.relation_name, 'column': node.config.window_column}
-            ) %}
+            {% do found.append({
+                'name': node.name, 'relation': node.relation_name, 'column': node.config.window_column,
+                'months': node.meta.retention.months
+            }) %}
         {% endif %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
 
-{#- The first day that all of the relations still hold; an empty one holds none. -#}
+{#- The first day of which all of the relations still hold all; an empty one holds none. The oldest row
+    alone does not say it: held and restored rows stay while others of their month are gone, so it is no
+    earlier than what the policy keeps. -#}
 {% macro horizon_of(sources) %}
     {%- set latest_of_first_days -%}
-        select max(first_day) as greatest_day
+        select cast(max(first_day) as date) as greatest_day
         from (
             {%- for source in sources %}
-            select coalesce(cast(min({{ source.column }}) as date), {{ add_days(as_of_date(), 1) }}) as first_day
+            select
+                greatest(
+                    coalesce(cast(min({{ source.column }}) as date), {{ add_days(as_of_date(), 1) }}),
+                    {{ add_months(month_start(as_of_date()), -source.months) }}
+                ) as first_day
             from {{ source.relation }}
             {{ 'union all' if not loop.last }}
             {%- endfor %}
