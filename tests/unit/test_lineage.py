@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from harness import DbtCompiler, compile_macros
@@ -201,6 +202,16 @@ def test_what_is_written_back_or_exposed_is_followed() -> None:
     [path] = refused(exposed_by(lineage, page))
     assert path.endswith("warehouse.m.name -> exposure page")
     assert not refused(exposed_by(lineage, {**page, "type": "application"}))
+
+
+def test_rows_that_a_test_keeps_are_followed() -> None:
+    node = SimpleNamespace(
+        resource_type="test", unique_id="test.t", depends_on_nodes=[], columns={},
+        schema="warehouse_audit", alias="t",
+        compiled_code="select id, name from health_management.health_patients",
+    )  # fmt: skip
+    [leak] = examine([node], "embedded").leaks
+    assert leak == "pii: health_management.health_patients.name -> warehouse_audit.t.name"
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.slow)])
