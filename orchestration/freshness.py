@@ -1,8 +1,12 @@
-"""Freshness of the application tables as asset checks: the bounds stand with the sources in dbt."""
+"""Freshness of the application tables as asset checks: the bounds stand with the sources in dbt.
+
+Where people write, nothing new at four in the morning or on a Sunday is no fault. A source says so
+with `meta.quiet`: its bounds then count the hours in which somebody is at work, and no others.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,10 +16,14 @@ from orchestration import clock, database
 from orchestration.manifest import Manifest
 from orchestration.resources import DUCKDB_POOL
 from orchestration.schema.metadata import metadata_of, table_named
-from orchestration.settings import Settings
+from orchestration.settings import Settings, one_of
 from orchestration.translator import WarehouseTranslator, domain_of
 
 CHECK = "freshness"
+# When people write. Nights do not count for a source with `quiet: nights`; with `quiet: weekends`
+# neither do days off, festivals among them.
+MORNING, EVENING = time(8), time(22)
+QUIET = ("", "nights", "weekends")
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,42 @@ class Bounds:
     column: str
     warn: timedelta
     error: timedelta
+    quiet: str = ""
+
+    def oldest(self, span: timedelta, now: datetime) -> datetime:
+        """The moment since which so much time has passed that counts."""
+        return now - span if not self.quiet else _awake_since(now, span, self.quiet)
 
     def severity(self, newest: datetime | None, now: datetime) -> dg.AssetCheckSeverity | None:
         """None where the newest row is young enough; a table without rows is as old as can be."""
-        if newest is None or newest < now - self.error:
+        if newest is None or newest < self.oldest(self.error, now):
             return dg.AssetCheckSeverity.ERROR
-        return dg.AssetCheckSeverity.WARN if newest < now - self.warn else None
+        return dg.AssetCheckSeverity.WARN if newest < self.oldest(self.warn, now) else None
+
+    def told(self) -> str:
+        """`at most 24 hours old (nights do not count); an error from 3 days on`."""
+        left_out = {"nights": "nights", "weekends": "nights and days off"}.get(self.quiet)
+        note = f" ({left_out} do not count)" if left_out else ""
+        return f"at most {_told(self.warn)} old{note}; an error from {_told(self.error)} on"
+
+
+def _awake_since(now: datetime, span: timedelta, quiet: str) -> datetime:
+    """The latest moment from which on people were up for `span` until now."""
+    left, day = span, now.date()
+    while True:
+        if quiet == "nights" or is_working_day(day):
+            opens = datetime.combine(day, MORNING)
+            closes = min(datetime.combine(day, EVENING), now)
+            if closes - opens >= left:
+                return closes - left
+            left -= max(closes - opens, timedelta(0))
+        day -= timedelta(days=1)
+
+
+def is_working_day(day: date) -> bool:
+    """Monday to Friday but for festivals, and the weekend days that make up for them."""
+    kind = clock.odd_days().get(day)
+    return kind == "workday" or (kind is None and day.weekday() < 5)
 
 
 def build_freshness_checks(
@@ -48,8 +86,7 @@ def build_freshness_checks(
         dg.AssetCheckSpec(
             CHECK,
             asset=key,
-            description=f"The newest {each.column} is at most {_told(each.warn)} old; an error "
-            f"from {_told(each.error)} on.",
+            description=f"The newest {each.column} is {each.told()}.",
         )
         for key, each in bounds.items()
     ]
@@ -67,6 +104,7 @@ def build_freshness_checks(
         now = clock.now(settings)
         with database.connect(settings, read_only=True) as connection:
             newest = {key: newest_row(connection, settings, bounds[key], now) for key in keys}
+        oldest = {key: bounds[key].oldest(bounds[key].error, now) for key in keys}
         for key in keys:
             severity = bounds[key].severity(newest[key], now)
             yield dg.AssetCheckResult(
@@ -74,7 +112,7 @@ def build_freshness_checks(
                 asset_key=key,
                 passed=severity is None,
                 severity=severity or dg.AssetCheckSeverity.ERROR,
-                metadata={"newest": str(newest[key] or f"none since {now - bounds[key].error}")},
+                metadata={"newest": str(newest[key] or f"none since {oldest[key]}")},
             )
 
     return [check]
@@ -95,7 +133,8 @@ def bounds_of(source: Mapping[str, Any]) -> Bounds:
         return timedelta(**{f"{found['period']}s": found["count"]})
 
     table = source.get("identifier") or source["name"]
-    return Bounds(table, source["loaded_at_field"], span("warn_after"), span("error_after"))
+    quiet = one_of("meta.quiet", (source.get("meta") or {}).get("quiet", ""), QUIET)
+    return Bounds(table, source["loaded_at_field"], span("warn_after"), span("error_after"), quiet)
 
 
 def newest_row(
@@ -106,6 +145,7 @@ def newest_row(
     Bounded, so that MySQL looks at a month's partition or two and never at the whole table.
     """
     column = table_named(metadata_of(settings), bounds.table).c[bounds.column]
-    asked = sa.select(sa.func.max(column)).where(column.between(now - bounds.error, now))
+    oldest = bounds.oldest(bounds.error, now)
+    asked = sa.select(sa.func.max(column)).where(column.between(oldest, now))
     found: datetime | None = connection.scalar(asked)
     return found

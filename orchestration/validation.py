@@ -6,15 +6,13 @@ to look further.
 
 from __future__ import annotations
 
-import csv
 import importlib
 import importlib.util
 import textwrap
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from orchestration import clock, database, suite_history
 from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome, run_suites
 from orchestration.schema.record import load_record
-from orchestration.settings import DOMAINS, PLATFORM, PROJECT_ROOT, Settings, one_of
+from orchestration.settings import DOMAINS, PLATFORM, Settings, one_of
 
 # What the applications wrote, and what was built from it.
 KINDS = ("sources", "outputs")
@@ -234,18 +232,10 @@ def scope_of(settings: Settings) -> Scope:
         clock.now(settings),
         relation,
         settings.is_mysql,
-        _odd_days(),
+        frozenset(clock.odd_days()),
         settings.domains,
         open_columns,
     )
-
-
-@lru_cache(maxsize=1)
-def _odd_days() -> frozenset[date]:
-    """Festivals, and the working days that make up for them."""
-    file = PROJECT_ROOT / "seeds" / "chinese_holidays.csv"
-    with file.open(encoding="utf-8", newline="") as rows:
-        return frozenset(date.fromisoformat(r["calendar_date"]) for r in csv.DictReader(rows))
 
 
 def _require_relations(settings: Settings, suites: dict[tuple[str, str], list[Product]]) -> None:

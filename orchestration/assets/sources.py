@@ -63,7 +63,8 @@ def _observable(
                     continue
                 if key in bounds:
                     newest = newest_row(connection, settings, bounds[key], now)
-                    found |= {"newest row": str(newest or f"none since {now - bounds[key].error}")}
+                    oldest = bounds[key].oldest(bounds[key].error, now)
+                    found |= {"newest row": str(newest or f"none since {oldest}")}
                 yield dg.ObserveResult(asset_key=key, metadata=found)
 
     with warnings.catch_warnings():
