@@ -164,7 +164,9 @@ def build_late_jobs(settings: Settings, manifest: Manifest) -> list[Any]:
     jobs = []
     for witness in witnesses(settings):
         [source] = [
-            key for key, node in manifest["sources"].items() if node["name"] == witness.source
+            key
+            for key, node in manifest["sources"].items()
+            if (node["source_name"], node["name"]) == (witness.domain, witness.source)
         ]
         readers = [manifest["nodes"][key] for key in sorted(wanted & _behind(source, manifest))]
         keys = [translator.get_asset_key(node) for node in readers if is_daily(node)]

@@ -20,6 +20,7 @@ MARTS = {
         ("knowledge_base_id",), oracle.knowledge_base_scorecard, least=50
     ),
     "tool_scorecard": Relation(("tool_id",), oracle.tool_scorecard, least=40),
+    "ai_calls_monthly": Relation(("tenant_id", "month_start_date"), oracle.calls_monthly, least=50),
 }
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness import MASK_KEY
 
-from oracles.ai import grouped, has_failed, has_moved, mean, present, tokens_of
+from oracles.ai import grouped, has_failed, has_moved, mean, nearest_rank, present, tokens_of
 from oracles.base import Keyed, Raw, Row, midnight, ratio
 
 ABANDONED = {"idle", "expired", "error"}
@@ -399,6 +399,26 @@ def knowledge_base_scorecard(raw: Raw) -> Keyed:
             "agent_hit_rate_pct": ratio(100 * sum(x["hit_count"] for x in used_by), asked, 2),
         }
     return found
+
+
+def calls_monthly(raw: Raw) -> Keyed:
+    """ai_calls_monthly by tenant and month; the sample's rows are all online, on either engine."""
+
+    def month_of(call: Row) -> tuple[Any, ...]:
+        return call["tenant_id"], call["created_at"].date().replace(day=1)
+
+    return {
+        key: {
+            "calls": len(made),
+            "failed_calls": sum(map(has_failed, made)),
+            "agents": len(set(present(made, "agent_id"))),
+            "conversations": len(set(present(made, "conversation_id"))),
+            "total_tokens": sum(map(tokens_of, made)),
+            "cost_cny": sum(present(made, "cost")),
+            "p95_response_seconds": nearest_rank(present(made, "response_time"), 95),
+        }
+        for key, made in grouped(raw.rows("ai_call_logs"), month_of).items()
+    }
 
 
 def tool_scorecard(raw: Raw) -> Keyed:

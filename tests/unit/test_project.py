@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 
 from orchestration.manifest import prepare_manifest
+from orchestration.retention.policy import sealed_columns
 from orchestration.schema.record import DATABASES, load_record
-from orchestration.schema.staging import StagingModel, docs_path, staging_docs, staging_models
+from orchestration.schema.staging import (
+    StagingModel,
+    docs_path,
+    read_staging_model,
+    staging_docs,
+    staging_models,
+)
 from orchestration.settings import DOMAINS, PROJECT_ROOT, load_settings
 from tests.conftest import _own_environment
 
@@ -173,6 +180,29 @@ def sql_file(model: StagingModel) -> Path:
 def test_staging_docs_are_fresh(domain: str) -> None:
     fresh = docs_path(domain).read_text(encoding="utf-8") == staging_docs(load_record(), domain)
     assert fresh, "run `warehouse staging-docs`"
+
+
+def test_what_is_read_of_the_lake_is_the_record_s(manifest: dict[str, Any]) -> None:
+    """Open columns of archived tables, under the names that the tables' own staging gives them."""
+    sources = [s for s in manifest["sources"].values() if s["source_name"] == "lake"]
+    assert sources
+    staged = {model.table: model for model in staging_models()}
+    for source in sources:
+        table = load_record().table(source["name"])
+        assert table.retention and table.retention.archive
+        for column in source["columns"].values():
+            known = table.column(column["name"])
+            assert column["data_type"] == known.data_type, known.name
+            assert column["meta"]["classification"] == known.classification
+            assert known.name not in sealed_columns(table)
+        own = staged[table.name]
+        names = {column.source: column.name for column in own.columns}
+        name = own.name.replace("__", "_").replace("stg_", "stg_lake__")
+        view = manifest["nodes"][f"model.saas_warehouse.{name}"]
+        shown = read_staging_model(view["name"], table.domain, view["raw_code"]).columns
+        assert {c.source: c.name for c in shown}.items() <= names.items()
+        assert {c.source for c in shown} == source["columns"].keys()
+        assert view["meta"]["row_key"] == [names[part] for part in table.primary_key]
 
 
 def test_the_record_is_complete() -> None:
