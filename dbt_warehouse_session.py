@@ -3,7 +3,8 @@
 dbt 1.7 imports each top-level module named `dbt_…` when it starts; this one wraps how connections
 are opened. MySQL: business time zone, short lock waits, and a server that is really MySQL 8 or
 later. DuckDB: a sentence instead of a traceback when another process holds the file. Both: the
-masking key's pads as session variables, so that no SQL, compiled or logged, ever holds the key.
+masking key's pads as session variables, so that no SQL, compiled or logged, ever holds the key, and
+errors without the values of rows that they quote.
 MySQL again: a view or key that meets another session's lock is created once more.
 And `dbt build -s wework`: a domain's name selects its models in every layer.
 """
@@ -23,6 +24,7 @@ from typing import Any
 
 import dbt.adapters.duckdb.environments as duckdb_environments
 import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.graph.selector_methods import QualifiedNameSelectorMethod
 
 from orchestration.errors import WarehouseError
@@ -235,6 +237,24 @@ def _select_by_name(method: Any, included_nodes: set[str], selector: str) -> Ite
         yield from _by_qualified_name(method, included_nodes, selector)
 
 
+def _hiding_values(original: Any) -> Any:
+    """A connection manager's exception_handler, for errors that show no values of rows."""
+
+    @contextmanager
+    @functools.wraps(original)
+    def handler(manager: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
+        with original(manager, *args, **kwargs):
+            try:
+                yield
+            except Exception as error:
+                from orchestration import database
+
+                database.hide_quoted(error)
+                raise
+
+    return handler
+
+
 def _wrap(owner: type, name: str, wrapper: Any) -> None:
     original = getattr(owner, name).__func__
 
@@ -247,10 +267,16 @@ def _wrap(owner: type, name: str, wrapper: Any) -> None:
 
 _wrap(duckdb_environments.Environment, "initialize_db", _open_duckdb)
 _wrap(duckdb_environments.Environment, "initialize_cursor", _initialize_cursor)
+DuckDBConnectionManager.exception_handler = _hiding_values(
+    DuckDBConnectionManager.exception_handler
+)
 
 if MySQLConnectionManager is not None:
     _wrap(MySQLConnectionManager, "open", _open_mysql)
     mysql.connector.connect = functools.partial(_connect_with_tls, mysql.connector.connect)
+    MySQLConnectionManager.exception_handler = _hiding_values(
+        MySQLConnectionManager.exception_handler
+    )
     _mysql_add_query = MySQLConnectionManager.add_query
     MySQLConnectionManager.add_query = functools.wraps(_mysql_add_query)(
         lambda manager, *args, **kwargs: add_mysql_query(_mysql_add_query, manager, *args, **kwargs)

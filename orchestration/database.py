@@ -233,12 +233,20 @@ def hide_values(context: sa.engine.ExceptionContext) -> None:
     """Errors without the values that the server quotes, for an engine's `handle_error` event."""
     error, around = context.original_exception, context.sqlalchemy_exception
     said = str(error)
-    error.args = tuple(map(_without_values, error.args))
+    hide_quoted(error)
     if around is not None:
         around.args = tuple(
             part.replace(said, str(error)) if isinstance(part, str) else part
             for part in around.args
         )
+
+
+def hide_quoted(error: BaseException) -> None:
+    """Take the values that the server quotes out of a driver's error."""
+    error.args = tuple(map(_without_values, error.args))
+    for text in ("msg", "_full_msg"):  # where mysql-connector keeps them
+        if hasattr(error, text):
+            setattr(error, text, _without_values(getattr(error, text)))
 
 
 def _without_values(said: Any) -> Any:
