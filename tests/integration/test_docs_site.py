@@ -89,7 +89,8 @@ def _said_in_yaml(domain: str) -> Mapping[str, Any]:
     folder = PROJECT_ROOT / "models" / "staging" / domain
     tables: dict[str, Any] = {}
     for file in folder.glob("_*sources.yml"):
-        for source in yaml.safe_load(file.read_text(encoding="utf-8"))["sources"]:
+        text = file.read_text(encoding="utf-8")
+        for source in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["sources"]:
             tables |= {table["name"]: table for table in source["tables"]}
     return tables
 
