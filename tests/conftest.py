@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+import sent
 import sqlalchemy as sa
 import warehouses
 from oracles.base import Raw, SampleTables
@@ -107,6 +108,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if {"mysql_settings", "module_mysql_settings"} & names:
             item.add_marker(pytest.mark.mysql)
         item.add_marker(pytest.mark.xdist_group("demo" if "demo" in names else item.path.stem))
+
+
+sent.listen()
+
+
+@pytest.fixture(autouse=True)
+def only_declared_writes() -> Iterator[None]:
+    """Operations write what operations/writes.py declares; the operator's role is made of that."""
+    yield
+    assert not sent.undeclared(), "add these to orchestration/operations/writes.py, or write less"
 
 
 @pytest.fixture(scope="session")
