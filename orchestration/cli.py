@@ -40,6 +40,7 @@ EPILOG = (
 app = typer.Typer(
     help="The SaaS warehouse: deploy, fill, build, check and look after the six databases.",
     epilog=EPILOG,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -121,7 +122,7 @@ def generate(
         str | None, typer.Option(help="Last business day of the data; default today.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Directory; default .local/data/<scale>.")
+        Path | None, typer.Option(help="Directory; default .local/data/ and the scale.")
     ] = None,
     domain: Domains = None,
     dirt: Annotated[

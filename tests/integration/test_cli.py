@@ -132,6 +132,8 @@ def test_help_says_defaults_and_what_it_ends_with(path, embedded_settings):
             and parameter.opts[0][0] == "-"
         ):
             assert f"[default: {default}" in shown, parameter.name
+        for word in re.findall(r"[\w<>./\[\]]{5,}", getattr(parameter, "help", None) or ""):
+            assert word in shown, (parameter.name, "markup took it")
     callback = inspect.unwrap(COMMANDS[path].callback) if COMMANDS[path].callback else None
     if callback and re.search(r"typer\.Exit\((?!\))", inspect.getsource(callback)):
         assert "exit code" in shown.lower(), path
