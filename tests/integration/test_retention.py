@@ -35,6 +35,7 @@ from orchestration.retention import looking, run
 from orchestration.retention.archive import Archive, Damaged
 from orchestration.retention.holds import add_hold, release_hold
 from orchestration.retention.jobs import build_retention_jobs
+from orchestration.retention.policy import policies
 from orchestration.retention.restore import restore
 from orchestration.retention.run import extend_horizon, plan_all
 from orchestration.schema.partitions import (
@@ -84,6 +85,34 @@ def test_keeps_the_window_and_loses_nothing(stage: Settings, tmp_path: Path, nam
     }
     again = world.run(settings, policy)
     assert (again.steps, again.done, again.failed) == ([], [], "")
+
+
+@pytest.mark.parametrize("name", [CALLS, ROWS])
+def test_a_policy_that_is_too_short_takes_nothing(
+    stage: Settings, tmp_path: Path, name: str
+) -> None:
+    """Below the minimum, or shorter than models look back: not even archived, and said so."""
+    settings = world.with_archive(stage, tmp_path)
+    moments = world.fill(settings, name, FIRST)
+    parts = parts_of(settings, name) if settings.is_mysql else []
+    short = world.policy(settings, name, 1)
+    declared = policies(settings, {name: 400})[name]
+    for policy, why in (
+        (replace(short, minimum_months=2), "1 months are fewer than the 2 allowed"),
+        (replace(short, months=0), "0 months are fewer than the 1 allowed"),
+        (replace(short, lookback_days=54), "fewer than the 54 days that models look back"),
+        (declared, "fewer than the 400 days that models look back"),
+    ):
+        outcome = world.run(settings, policy)
+        assert outcome.refused and not outcome.done
+        [step] = outcome.steps
+        assert step.action == "refuse" and why in step.why
+        assert world.online(settings, name) == set(moments)
+        assert not world.archived(settings, name)
+    assert (parts_of(settings, name) if settings.is_mysql else []) == parts
+    # A day less to look back, and the month may leave.
+    outcome = world.run(settings, replace(short, lookback_days=53))
+    assert not outcome.refused and world.online(settings, name) < set(moments)
 
 
 @ON_MYSQL
