@@ -34,6 +34,7 @@ from test_cookbook import HOMES, QUESTIONS
 from orchestration import dagster_dev, database, mysql_server
 from orchestration.ab_tests import refresh_ab_test_results
 from orchestration.dbt_project import dbt_arguments, target_path
+from orchestration.errors import WarehouseError
 from orchestration.governance import grants
 from orchestration.manifest import dbt_executable
 from orchestration.operations.register import OPERATIONS
@@ -255,8 +256,8 @@ def read(made: Pipeline) -> None:
         try:
             rows(made.login("analyst"), f"select * from {prefix}{view}")
             made.wrong.append(f"analyst: reads {view}")
-        except sa.exc.DBAPIError as error:
-            made.wrong += [] if error.orig.args[0] == 1142 else [str(error)]
+        except WarehouseError as error:
+            made.wrong += [] if "lacks a permission" in str(error) else [str(error)]
     text = made.command("monitor", "doctor")
     made.wrong += [] if "p_future" in text else [text]
     analyst = made.login("analyst").mysql
