@@ -21,6 +21,12 @@ CHECKED_DAYS = 7
 BASELINE_WEEKS = 4
 # One week more tells growth from a day that was loaded twice.
 HISTORY_DAYS = CHECKED_DAYS + 7 + 7 * BASELINE_WEEKS
+# A day's volume within so many standard deviations is chance: bursts have longer tails than a bell.
+SIGMAS = 6
+# A day without any of so many bursts that there usually are happens once in a million (e^-14).
+BURSTS = 14
+# Past days that a scatter leaves out, the farthest from their weekday's usual.
+STRAY_DAYS = 2
 # Every incremental build rebuilds these closed days (dbt_project.yml, lookback_days): only they are
 # as new in one relation as in another.
 REBUILT_DAYS = 3
@@ -322,11 +328,13 @@ def steady_volume(
     """An expectation that each closed day's sum resembles the same weekday of the weeks before.
 
     Held against the mean of those weeks without their least and greatest one, so that neither a
-    quiet Sunday nor one odd week in the past is an alarm. A day may lie `low` to `high` times that
-    mean, and three standard deviations of a count beyond, as small numbers scatter more; where the
-    seven days before it were above their mean too, by so much more. `high` is well below 2: a day
-    loaded twice must show. Days that usually have fewer than `least` are not judged, nor are
-    festivals, nor days with fewer than three weeks behind them; a day without any row counts as 0.
+    quiet Sunday nor one odd week in the past is an alarm. A day fails where it lies outside `low`
+    to `high` times that mean and chance does not explain it: SIGMAS standard deviations of a count
+    that is as restless as the weeks before it (`scatter`, at least a Poisson's), which is much for
+    small or bursty figures and next to nothing for large ones. Where the seven days before it were
+    above their mean too, it may be so much more. `high` is well below 2: a day loaded twice must
+    show. Days that usually have fewer than `least` are not judged, nor are festivals, nor days
+    with fewer than three weeks behind them; a day without any row counts as 0.
 
     `amount` and `day` are SQL over a row ("1" counts rows); `by` (say "tenant_id") judges each of
     its values alone. The product's `where` must reach back HISTORY_DAYS.
@@ -340,10 +348,11 @@ def steady_volume(
         select {_told(by)}day, {_rounded("case when amount < usual then usual else grown end")}
             as expected, {_rounded("amount")} as got
         from judged
-        where usual >= {least} and (amount < {low} * usual - 3 * sqrt(usual)
-            or amount > {high} * grown + 3 * sqrt(grown))
+        where usual >= {least}
+            and (amount < least({low} * usual, usual - {_chance("usual")})
+            or amount > greatest({high} * grown, grown + {_chance("grown")}))
         """,
-        f"each day {low:g} to {high:g} times its weekday's usual",
+        f"each day {low:g} to {high:g} times its weekday's usual, or within {SIGMAS} deviations",
     )
 
 
@@ -358,8 +367,20 @@ def complete(
 ) -> Expectation:
     """An expectation that each tenant has rows on each closed day on which it always has some.
 
-    Always: at least `least` on that weekday in every one of the weeks before.
+    Always: at least `least` on that weekday in every one of the weeks before, and, at the pace of
+    the seven days before, so many bursts of them (`scatter` is a burst's size) that chance leaves
+    none without. Whose tenant has been suspended or has left since is silent by right.
     """
+    gone = ""
+    if scope.has("core") and by != "stat_type":
+        gone = f"""
+            and item not in (
+                select {by} from checked join (
+                    select id as gone_id from {scope.relation("saas_unified_core", "saas_tenants")}
+                    where status in ('suspended', 'expired', 'deleted')
+                ) as gone on gone_id = tenant_id
+                where {by} is not null
+            )"""
     return no_rows(
         name,
         [by, day],
@@ -367,7 +388,8 @@ def complete(
         f"""
         {_weekly(scope, "1", day, by)}
         select {_told(by)}day, {_rounded("usual")} as expected, 0 as got
-        from judged where lowest >= {least} and amount = 0
+        from judged
+        where lowest >= {least} and faded >= {BURSTS} * scatter and amount = 0{gone}
         """,
         f"rows of every {by} on every day",
     )
@@ -500,12 +522,20 @@ def no_copies(
 
 
 def quiet_nights(
-    name: str, scope: Scope, column: str, protects: str, *, least: int = 200, share: float = 0.5
+    name: str,
+    scope: Scope,
+    column: str,
+    protects: str,
+    *,
+    people: str = "true",
+    least: int = 200,
+    share: float = 0.5,
 ) -> Expectation:
     """An expectation that people sleep: few rows between two and six, against nine to six.
 
     Judged by day where it has `least` rows, and over all days together, for a tenant that writes
-    little; a fixed shift of the clock (eight hours is the zone) fails.
+    little; a fixed shift of the clock (eight hours is the zone) fails. `people` is SQL that leaves
+    out rows of programs, which work at any hour.
     """
     return no_rows(
         name,
@@ -515,7 +545,7 @@ def quiet_nights(
         , marked as (
             select cast({column} as date) as day, extract(hour from {column}) as hour_of_day
             from checked where {column} >= {scope.instant(CHECKED_DAYS)}
-                and {column} < {scope.instant(0)}
+                and {column} < {scope.instant(0)} and {people}
         ), hours as (
             select day, count(*) as written,
                 sum(case when hour_of_day between 2 and 5 then 1.0 else 0 end) / 4 as at_night,
@@ -537,7 +567,11 @@ def quiet_nights(
 def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
     """CTEs up to `judged`: each checked day (of each `by`), its amount and its usual one.
 
-    `grown` is the usual one, raised by what the days before the day had beyond theirs.
+    `grown` is the usual one, raised by what the seven days before the day had beyond theirs, and
+    `faded` lowered by what they lacked. `scatter` is how restless the weeks before the checked days
+    were: their variance by their mean (Pearson's dispersion of a quasi-Poisson count, less a degree
+    of freedom a weekday; 1 for independent arrivals, more where they come in bursts), without the
+    days that strayed most, for a fault of last month must not excuse today's.
     """
     weeks = ", ".join(f"d.day - interval '{7 * w}' day" for w in range(1, BASELINE_WEEKS + 1))
     item = by or "1"
@@ -562,15 +596,39 @@ def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
             from daily as d join daily as w on w.item = d.item and w.day in ({weeks})
             where d.day >= {scope.day(CHECKED_DAYS + 7)}
             group by d.item, d.day, d.amount having count(*) >= 3
+        ), weekdays as (
+            select item, dayofweek(day) as weekday,
+                1.0 * (sum(amount) - min(amount) - max(amount)) / nullif(count(*) - 2, 0) as usual
+            from daily where day < {scope.day(CHECKED_DAYS)} group by 1, 2
+        ), strays as (
+            select d.item, power(d.amount - u.usual, 2) / u.usual as stray,
+                row_number() over (
+                    partition by d.item order by power(d.amount - u.usual, 2) / u.usual desc
+                ) as place
+            from daily as d
+            join weekdays as u on u.item = d.item and u.weekday = dayofweek(d.day)
+            where d.day < {scope.day(CHECKED_DAYS)} and u.usual > 0
+        ), restless as (
+            select item, sum(stray) / nullif(count(*) - 7, 0) as scatter from strays
+            where place > {STRAY_DAYS} group by item
         ), judged as (
             select c.item, c.day, c.amount, c.lowest, c.usual,
+                coalesce(max(r.scatter), 1) as scatter,
                 c.usual * greatest(1, least(2,
-                    coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1))) as grown
+                    coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1))) as grown,
+                c.usual * least(1,
+                    coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1)) as faded
             from compared as c left join compared as b on b.item = c.item
                 and b.day < c.day and b.day >= c.day - interval '7' day
+            left join restless as r on r.item = c.item
             where c.day >= {scope.day(CHECKED_DAYS)}
             group by c.item, c.day, c.amount, c.lowest, c.usual
         )"""
+
+
+def _chance(usual: str) -> str:
+    """How far a day lies from its usual amount by chance."""
+    return f"{SIGMAS} * sqrt(greatest(1, scatter) * {usual})"
 
 
 def _told(by: str) -> str:

@@ -358,6 +358,7 @@ def audit_logs(scope: Scope) -> Product:
                 scope,
                 "created_at",
                 "Times shifted by a time zone: people do not work between two and six.",
+                people="operator_type = 'user'",
             ),
             steady_mix(
                 "audit_actions_are_mixed_as_usual",

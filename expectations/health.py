@@ -625,8 +625,16 @@ def device_logs(scope: Scope) -> Product:
             no_copies(
                 "logs_are_written_once",
                 scope,
-                ["tenant_id", "device_id", "log_type", "created_at"],
-                "A batch that was loaded twice under new identifiers: quality would weigh double.",
+                [
+                    "tenant_id",
+                    "device_id",
+                    "log_type",
+                    "created_at",
+                    "cast(raw_data as char(200))",
+                    "data_quality",
+                ],
+                "A batch that was loaded twice under new identifiers: quality would weigh double. "
+                "A device may write two readings in a second, but not the same one.",
                 day=WRITTEN_DAY,
             ),
             not_ahead(

@@ -243,13 +243,7 @@ def tenant_360(scope: Scope) -> Product:
                 "online_accounts > wework_accounts or buyers > customers",
                 "Accounts or customers of another tenant counted in.",
             ),
-            rule(
-                "tenants_use_needs_what_is_used",
-                ["agents", "last_30_days_ai_conversations", "wework_accounts"],
-                "(agents = 0 and last_30_days_ai_conversations > 0) "
-                "or (wework_accounts = 0 and last_30_days_sent_messages > 0)",
-                "Use that belongs to another tenant: it has nothing to do it with.",
-            ),
+            *_needs(scope),
             not_negative(
                 "tenants_totals_are_not_negative",
                 ["last_30_days_revenue_cny", "last_30_days_ai_cost_cny", "lifetime_value_cny"],
@@ -257,6 +251,30 @@ def tenant_360(scope: Scope) -> Product:
             ),
         ],
     )
+
+
+def _needs(scope: Scope) -> list[Expectation]:
+    """Use needs what is used, be it archived by now; of the domains that are switched on."""
+    needs = {
+        "ai": ("last_30_days_ai_conversations", (AI, "ai_agents")),
+        "wework": ("last_30_days_sent_messages", ("wework_platform", "wework_accounts")),
+    }
+    return [
+        no_rows(
+            f"tenants_use_of_{domain}_needs_what_is_used",
+            [column],
+            "Use that belongs to another tenant: it never had anything to do it with.",
+            f"""
+            select c.tenant_id, 0 as expected, c.{column} as got from checked as c
+            left join (select distinct tenant_id from {scope.relation(*used)}) as u
+                on u.tenant_id = c.tenant_id
+            where c.{column} > 0 and u.tenant_id is null
+            """,
+            f"no {column} of a tenant without {used[1]}",
+        )
+        for domain, (column, used) in needs.items()
+        if scope.has(domain)
+    ]
 
 
 def executive_summary(scope: Scope) -> Product:
