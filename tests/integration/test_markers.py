@@ -107,7 +107,7 @@ def _run(settings: Settings, sample: Path, full: bool) -> World:
         dbt(settings, "docs", "generate", "--static")
     checked = validate(settings, docs_directory=settings.local_dir / "docs" / "suites", keep=True)
     said(checked.summary())
-    _pages(settings, said)
+    _pages(settings, said, full)
     failed = _dagster(settings, full)
     # Last, because retention takes rows away.
     tables = () if full else ARCHIVED
@@ -140,11 +140,13 @@ def _build(settings: Settings, said: Said) -> None:
         said(run_operation(operation, settings).summary())
 
 
-def _pages(settings: Settings, said: Said) -> None:
-    for language in ("zh", "en"):
+def _pages(settings: Settings, said: Said, full: bool) -> None:
+    for language in ("zh", "en") if full else ("zh",):
         write_pages(settings, settings.local_dir / "reports" / language, language)
     patients = table_named(metadata_of(settings), "health_patients")
-    for patient in _rows(settings, sa.select(patients.c.id).order_by(patients.c.id))[:30]:
+    for patient in _rows(settings, sa.select(patients.c.id).order_by(patients.c.id))[
+        : 60 if full else 12
+    ]:
         try:
             report = health_report(settings, patient["id"])
         except WarehouseError as error:
@@ -227,6 +229,8 @@ def test_suites_failed_on_marked_rows_and_dagster_kept_what_it_saw(world: World)
     for word in (b"unexpected_rows", b"found", b"breaks"):
         assert word in events, word
     assert "saas_users" in world.failed_rows
+    said = (world.settings.local_dir / "said.log").read_text(encoding="utf-8")
+    assert said.count("Health report of patient") > 1
 
 
 def test_no_relation_of_ours_shows_a_marker(world: World) -> None:
@@ -275,23 +279,28 @@ PLANTS = {
 
 def test_what_is_planted_in_a_relation_is_found(world: World) -> None:
     columns = ", ".join(f"{sql} as c{n}" for n, sql in enumerate(PLANTS.values()))
-    home, staging = (
-        database.database_name(world.settings, name) for name in ("warehouse", "warehouse_staging")
+    warehouse, staging, core = (
+        database.database_name(world.settings, name)
+        for name in ("warehouse", "warehouse_staging", "saas_unified_core")
     )
+    made = {
+        warehouse: f"{columns}, birth_date as born from {staging}.stg_health__patients",
+        # phones may be in staging
+        staging: f"phone, password_hash as token from {core}.saas_users",
+    }
     with database.begin(world.settings) as connection:
-        connection.exec_driver_sql(
-            f"create table {home}.leaky as select {columns}, birth_date as born"
-            f" from {staging}.stg_health__patients"
-        )
+        for home, query in made.items():
+            connection.exec_driver_sql(f"create table {home}.leaky as select {query}")
     try:
         _, leaks = markers.leaks_in_relations(world.settings, _declared(), ["leaky"])
     finally:
         with database.begin(world.settings) as connection:
-            connection.exec_driver_sql(f"drop table {home}.leaky")
-    phone, born = "health_patients.phone", "health_patients.birth_date"
+            for home in made:
+                connection.exec_driver_sql(f"drop table {home}.leaky")
     assert sorted(leaks) == [
-        f"warehouse.leaky.born: {born}",
-        *(f"warehouse.leaky.c{n}: {phone}" for n in range(len(PLANTS))),
+        "warehouse.leaky.born: health_patients.birth_date",
+        *(f"warehouse.leaky.c{n}: health_patients.phone" for n in range(len(PLANTS))),
+        "warehouse_staging.leaky.token: saas_users.password_hash",
     ]
 
 
