@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = ("demo_speed.py", "generator_speed.py", "load_speed.py", "procedures_speed.py",
-              "rollups_speed.py", "overhead_speed.py")  # fmt: skip
+              "rollups_speed.py", "overhead_speed.py", "lake_speed.py")  # fmt: skip
 
 
 def main() -> int:
