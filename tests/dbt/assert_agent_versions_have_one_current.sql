@@ -1,6 +1,6 @@
 -- At most one version of an agent is in force. The application keeps the mark, so this is a warning: its
 -- console shows the wrong version, but nothing in the warehouse is counted by it.
-{{ config(severity='warn') }}
+{{ config(severity='warn', store_failures=true) }}
 
 select
     agent_id,

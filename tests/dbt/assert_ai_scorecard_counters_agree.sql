@@ -1,6 +1,6 @@
 -- Hits are part of searches, an agent's share part of the whole: for knowledge bases and tools. The
 -- retriever and the gateway keep these counters, so what parts there is theirs to mend: a warning.
-{{ config(severity='warn') }}
+{{ config(severity='warn', store_failures=true) }}
 
 select
     'knowledge_base' as entity,

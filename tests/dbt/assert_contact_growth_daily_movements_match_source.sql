@@ -1,6 +1,6 @@
 -- As for new contacts, for what the source overwrites: joins, leaves and failed synchronisations. An
 -- application may move one to another day between the build and this test, hence a warning.
-{{ config(severity='warn') }}
+{{ config(severity='warn', store_failures=true) }}
 
 with counted as (
 

@@ -1,7 +1,7 @@
 -- A running total misses what is written with a date before the window, an import of old records for
 -- one, and no row shows it: only a count of everything does. A warning: a backfill from the first such
 -- day mends it.
-{{ config(severity='warn') }}
+{{ config(severity='warn', store_failures=true) }}
 
 with totals as (
 
