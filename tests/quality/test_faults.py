@@ -98,6 +98,21 @@ def test_a_fault_file_of_ones_own(tmp_path: Path) -> None:
     ]
 
 
+def test_faults_of_ones_own_are_thrown(demo: Demo, tmp_path: Path) -> None:
+    """One that its net catches and one that no net sees, from a file outside the project."""
+    file = tmp_path / "my.yml"
+    unseen = OWN.replace("a_fault_of_my_own", "an_update_of_nothing").replace(
+        "+ interval 1", "+ interval 0"
+    )
+    file.write_text(OWN + unseen.replace("\nfaults:", ""), encoding="utf-8")
+    seen, missed = command.throw_all(
+        demo.on("embedded"), fault_catalogue.read([file]), tmp_path / "scratch"
+    )
+    assert "message_records_are_not_of_tomorrow" in seen.alarms["suite"]
+    assert str(missed).startswith("NOT CAUGHT")
+    assert missed.alarms == {}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
