@@ -1179,7 +1179,9 @@ def customer_dimension(scope: Scope) -> Product:
                     from {order_facts} where order_status <> 'cancelled'
                     group by customer_id
                 ), totals as (select count(*) as orders from {order_facts})
-                select c.tenant_id, c.customer_id, p.orders as expected, c.total_orders as got
+                select c.tenant_id, c.customer_id,
+                    nullif(coalesce(p.orders, 0), c.total_orders) as expected,
+                    nullif(c.total_orders, coalesce(p.orders, 0)) as got
                 from checked as c cross join totals as t
                 left join placed as p on p.customer_id = c.customer_id
                 where t.orders > 0 and coalesce(p.latest, {scope.day(1)}) < {scope.day(0)}

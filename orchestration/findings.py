@@ -47,7 +47,8 @@ class Finding:
         where += [f"{name} {key}" for name, key in self.keys.items()]
         what = [f"expected {self.expected}"] if self.expected is not None else []
         what += [f"got {self.got}"] if self.got is not None else []
-        what += [f"{self.rows:,} rows"] if self.rows is not None else []
+        if self.rows is not None:
+            what += [f"{self.rows:,} row{'' if self.rows == 1 else 's'}"]
         return ": ".join(part for part in (", ".join(where), ", ".join(what)) if part)
 
 
