@@ -324,6 +324,7 @@ def steady_volume(
     low: float = 0.5,
     high: float = 1.6,
     least: int = 100,
+    stock: bool = False,
 ) -> Expectation:
     """An expectation that each closed day's sum resembles the same weekday of the weeks before.
 
@@ -335,6 +336,8 @@ def steady_volume(
     above their mean too, it may be so much more. `high` is well below 2: a day loaded twice must
     show. Days that usually have fewer than `least` are not judged, nor are festivals, nor days
     with fewer than three weeks behind them; a day without any row counts as 0.
+
+    A `stock` (accounts online) is no count of arrivals: it scatters as it did, be it less.
 
     `amount` and `day` are SQL over a row ("1" counts rows); `by` (say "tenant_id") judges each of
     its values alone. The product's `where` must reach back HISTORY_DAYS.
@@ -349,8 +352,8 @@ def steady_volume(
             as expected, {_rounded("amount")} as got
         from judged
         where usual >= {least}
-            and (amount < least({low} * usual, usual - {_chance("usual")})
-            or amount > greatest({high} * grown, grown + {_chance("grown")}))
+            and (amount < least({low} * usual, usual - {_chance("usual", stock)})
+            or amount > greatest({high} * grown, grown + {_chance("grown", stock)}))
         """,
         f"each day {low:g} to {high:g} times its weekday's usual, or within {SIGMAS} deviations",
     )
@@ -626,9 +629,9 @@ def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
         )"""
 
 
-def _chance(usual: str) -> str:
+def _chance(usual: str, stock: bool) -> str:
     """How far a day lies from its usual amount by chance."""
-    return f"{SIGMAS} * sqrt(greatest(1, scatter) * {usual})"
+    return f"{SIGMAS} * sqrt(greatest({0 if stock else 1}, scatter) * {usual})"
 
 
 def _told(by: str) -> str:

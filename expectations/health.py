@@ -950,6 +950,7 @@ def statistics(scope: Scope) -> Product:
                 "A lost day of device logs: all devices would look offline.",
                 low=0.6,
                 least=15,
+                stock=True,
             ),
             not_negative(
                 "statistics_are_not_negative",

@@ -591,6 +591,7 @@ def tenant_usage(scope: Scope) -> Product:
                 "A lost status history: accounts would all look offline, or none would.",
                 low=0.75,
                 least=30,
+                stock=True,
             ),
             steady_ratio(
                 "usage_failures_are_usual",
