@@ -524,6 +524,8 @@ def test_only_one_deploy_at_a_time_on_a_server(mysql_settings):
         assert connection.scalar(sa.text("select get_lock(:n, 1)"), {"n": name})
         with pytest.raises(WarehouseError, match="Another `warehouse deploy`"):
             deploy(mysql_settings, progress=quiet, record=WEWORK)
+        # the session goes back to the pool, and the next test may have the same prefix
+        connection.scalar(sa.text("select release_lock(:n)"), {"n": name})
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ OF_LARGER_DATA = {
     "orders_volume_is_steady",
     "orders_come_from_every_tenant",
     "payments_fail_as_often_as_usual",
+    "capacity_changes_volume_is_steady",
+    "service_days_volume_is_steady",
     "events_come_from_every_tenant",
 }
 _NUMBERS = ("-1", "0", "{c} * 100", "{c} / 100", "{c} + 1", "1000000", "null")
