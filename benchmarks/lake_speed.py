@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from databases import drop_databases
 
 from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, target_path
@@ -54,7 +55,7 @@ def main() -> None:
     try:
         compare(mysql, duckdb, rows)
     finally:
-        drop(mysql)
+        drop_databases(mysql)
         shutil.rmtree(folder)
 
 
@@ -123,14 +124,6 @@ def read(settings: Settings) -> list[tuple[Any, ...]]:
     with database.connect(settings) as connection:
         found = connection.exec_driver_sql(f"select * from {home}.{MART} order by 1, 2").all()
     return [tuple(row) for row in found]
-
-
-def drop(settings: Settings) -> None:
-    """All databases behind the prefix."""
-    with database.connect(settings) as connection:
-        for name in connection.scalars(sa.text("show databases")).all():
-            if name.startswith(settings.database_prefix):
-                connection.exec_driver_sql(f"drop database `{name}`")
 
 
 if __name__ == "__main__":

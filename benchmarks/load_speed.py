@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import sqlalchemy as sa
+from databases import drop_databases
 
 from orchestration import database
 from orchestration.sampledata import load as loader
@@ -82,10 +82,7 @@ def in_new_database(
     try:
         return work(own, load_record().table(MESSAGES), what)
     finally:
-        with database.connect(own) as connection:
-            for name in connection.scalars(sa.text("show databases")).all():
-                if name.startswith(own.database_prefix):
-                    connection.exec_driver_sql(f"drop database `{name}`")
+        drop_databases(own)
 
 
 def insert(settings: Settings, table: Table, file: Path) -> float:

@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from databases import drop_databases
 from measure import Row, in_turn, publish, ratio, seconds
 
-from orchestration import database
 from orchestration.dbt_project import dbt_arguments, target_path
 from orchestration.sampledata.generate import generate
 from orchestration.sampledata.load import load
@@ -79,11 +79,7 @@ def compared(settings: Settings, rounds: int) -> list[Row]:
             rows.append((engine, what, str(slow), str(fast), ratio(slow, fast)))
         return [*rows, _ticks(settings, engine)]
     finally:
-        if settings.is_mysql:
-            with database.connect(settings) as connection:
-                for name in connection.exec_driver_sql("show databases").scalars().all():
-                    if name.startswith(settings.database_prefix):
-                        connection.exec_driver_sql(f"drop database `{name}`")
+        drop_databases(settings)
 
 
 def _ticks(settings: Settings, engine: str) -> Row:

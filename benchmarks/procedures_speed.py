@@ -14,7 +14,7 @@ from functools import partial
 
 from measure import Row, Timing, in_turn, publish, ratio, seconds
 from sqlalchemy.engine import Connection
-from traffic import ACCOUNTS, AS_OF, arguments, model_seconds, warehouse
+from traffic import ACCOUNTS, AS_OF, arguments, run_model, warehouse
 
 from orchestration import database
 from orchestration.dbt_project import run_dbt
@@ -89,7 +89,11 @@ def compared(settings: Settings, size: int, calls: int, rounds: int) -> list[Row
         "view": f"{home}.bench_message_stats",
     }
     run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{name}" for name in MODELS)))
-    model = partial(model_seconds, settings, run_dbt(settings, arguments(settings, ["parse"])))
+    manifest = run_dbt(settings, arguments(settings, ["parse"]))
+
+    def model(name: str) -> float:
+        return float(run_model(settings, manifest, name).execution_time)
+
     with database.connect(settings) as connection:
         for name, condition in CONDITIONS.items():
             body = FIGURES.format(**names, condition=condition.format(**names))

@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+from databases import drop_databases
 
-from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, target_path
 from orchestration.sampledata.conform import stored
 from orchestration.sampledata.load import Task, load_tasks
@@ -107,7 +107,7 @@ def warehouse(target: str, rows: int) -> Iterator[Settings]:
             database_prefix=f"bench{rows // 1000}k_" if target == "mysql" else "",
             environment=given.child_environment(),
         )
-        _drop(settings)
+        drop_databases(settings)
         try:
             since = first_day(rows)
             deploy(settings, progress=lambda _: None, oldest=since.date())
@@ -115,7 +115,7 @@ def warehouse(target: str, rows: int) -> Iterator[Settings]:
             run_dbt(settings, arguments(settings, ["seed"]))
             yield settings
         finally:
-            _drop(settings)
+            drop_databases(settings)
 
 
 def arguments(settings: Settings, command: list[str], select: str | None = None) -> list[str]:
@@ -128,10 +128,14 @@ def arguments(settings: Settings, command: list[str], select: str | None = None)
     )
 
 
-def model_seconds(settings: Settings, manifest: Any, name: str) -> float:
-    """What dbt spends on the model itself: compiling it, its statements, its commit."""
-    outcome = run_dbt(settings, arguments(settings, ["run"], name), manifest=manifest)
-    return float(outcome.results[0].execution_time)
+def run_model(settings: Settings, manifest: Any, name: str, *flags: str) -> Any:
+    """dbt's result of one model; its `execution_time` is spent on the model itself.
+
+    That is compiling it, its statements and its commit, without dbt's start.
+    """
+    command = arguments(settings, ["run", *flags], name)
+    [result] = run_dbt(settings, command, manifest=manifest).results
+    return result
 
 
 def _written(folder: Path, rows: int, since: datetime) -> Iterator[Task]:
@@ -154,12 +158,3 @@ def _default(column: Column) -> str:
         return "created_at"
     value = column.default
     return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
-
-
-def _drop(settings: Settings) -> None:
-    if not settings.is_mysql:
-        return
-    with database.connect(settings) as connection:
-        for name in connection.exec_driver_sql("show databases").scalars().all():
-            if name.startswith(settings.database_prefix):
-                connection.exec_driver_sql(f"drop database `{name}`")
