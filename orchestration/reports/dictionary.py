@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.governance.lineage import CLASSIFIED
 from orchestration.reports.page import template, write_private
 from orchestration.reports.words import LABELS_FILE
 from orchestration.settings import DATABASES, PLATFORM
 
-CLASSIFIED = ("secret", "pii", "phi")
 # What stands in a domain's page, in this order.
 KINDS: Mapping[str, tuple[str, str]] = {
     "source": ("Application tables", "应用表"),
@@ -77,10 +77,10 @@ class Relation:
 
     @property
     def for_analysts(self) -> bool:
-        """Whether the analysts' role reads it: `warehouse`, and statistics of nobody."""
-        if self.kind in ("source", "view"):
+        """Whether the analysts' role reads it: `warehouse`, and statistics and views of nobody."""
+        if self.kind == "source":
             return False
-        return self.kind != "rollup" or not any(
+        return self.kind not in ("rollup", "view") or not any(
             c.classification in CLASSIFIED for c in self.columns
         )
 
