@@ -25,7 +25,7 @@ from orchestration.settings import DATABASES, PLATFORM, PROJECT_ROOT, Settings
 from orchestration.validation import KINDS, products_of, scope_of
 
 COOKBOOK = PROJECT_ROOT / "docs" / "cookbook.md"
-_QUESTION = re.compile(r"^### (\d+)\. .*?^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)
+QUESTION = re.compile(r"^### (\d+)\. .*?^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)
 FINDING = "finding"
 # Health figures of released patients that are told to readers: of whom, what, and why they may be.
 TOLD: tuple[tuple[str, str, str], ...] = (
@@ -135,7 +135,7 @@ def _text(settings: Settings, query: sa.Select[Any]) -> str:
 def cookbook(settings: Settings) -> Iterator[Reader]:
     """The statements of docs/cookbook.md."""
     names = re.compile(rf"\b({'|'.join(('warehouse', *DATABASES.values()))})\.")
-    for number, sql in _QUESTION.findall(COOKBOOK.read_text(encoding="utf-8")):
+    for number, sql in QUESTION.findall(COOKBOOK.read_text(encoding="utf-8")):
         prefixed = names.sub(lambda m: f"{database.database_name(settings, m[1])}.", sql)
         yield Reader("cookbook", f"question {number}", prefixed)
 

@@ -22,11 +22,12 @@ from oracles import business_marts, health
 from oracles.base import DAY, Raw
 from warehouses import ENGINES, Demo
 
+from orchestration.governance.readers import COOKBOOK, QUESTION
 from orchestration.settings import DATABASES, PROJECT_ROOT
 
 Rows = list[dict[str, Any]]
-TEXT = (PROJECT_ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
-QUESTIONS = dict(re.findall(r"^### (\d+)\. .*?^```sql\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
+TEXT = COOKBOOK.read_text(encoding="utf-8")
+QUESTIONS = dict(QUESTION.findall(TEXT))
 HOMES = ("warehouse", *DATABASES.values())
 
 
