@@ -141,7 +141,8 @@ def _close(settings: Settings, found: Sequence[Month], after: str) -> None:
     states = ", ".join(f"{n} {state}" for state, n in Counter(m.state for m in found).items())
     rows, size = sum(m.rows for m in found), sum(m.bytes for m in found)
     if failed := [m for m in found if m.state == "failed"]:
-        after = f"Look at {failed[0].table} {failed[0].month} first, then run this again."
+        where = f"{failed[0].table} {failed[0].month}".rstrip()  # a table may fail as a whole
+        after = f"Look at {where} first, then run this again."
     elif {m.state for m in found} <= {"fresh", "dropped"}:
         after = "docs/retention.md shows how DuckDB and pandas read it."
     say(
