@@ -209,8 +209,9 @@ def test_a_window_that_makes_no_sense_is_refused(
     embedded_settings: Settings, variables: Mapping[str, str], said: str
 ) -> None:
     with clean_environment(), pytest.raises(WarehouseError) as refused:
-        run_dbt(embedded_settings, _arguments(embedded_settings, ["parse"], variables))
+        run_dbt(embedded_settings, _arguments(embedded_settings, ["run"], variables))
     assert said in str(refused.value)
+    assert not embedded_settings.duckdb_path.exists(), "refused only after it had begun"
 
 
 def test_a_table_that_is_not_deployed_says_what_to_do(embedded_settings: Settings) -> None:
