@@ -339,7 +339,7 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
         else "check MYSQL_HOST and MYSQL_PORT and that the server is up, or unset MYSQL_HOST and "
         "run `make mysql-up` for a private one."
     )
-    if "CERTIFICATE_VERIFY_FAILED" in message or "doesn't support SSL" in message:
+    if "CERTIFICATE_VERIFY_FAILED" in message or "SSL is required" in message:
         return WarehouseError(
             f"The MySQL server at {where} has no certificate that proves its name: {message}.",
             fix="name its authority's PEM file with MYSQL_SSL_CA and reach it by the name in its "

@@ -469,6 +469,25 @@ def test_an_order_that_costs_nothing_is_paid_without_a_payment(world: BookingWor
 # --- cancel and refund ---------------------------------------------------------------------------
 
 
+def test_a_variant_counts_what_was_completed_of_it(world: BookingWorld) -> None:
+    """By lines, as its service does; what was cancelled or is on its way counts for nothing."""
+    world.provider("p", max_concurrent_services=9)
+    world.variant()
+    world.variant("unsold")
+    plain = {"service_id": "service", "time_slot_id": "slot"}
+    items = [plain | {"variant_id": "variant"}, plain | {"variant_id": "variant"}, plain]
+    for order_no in ("done", "going", "off"):
+        world.create(order_no, items=items)
+    for new in PATHS["completed"]:
+        world.step("done", new)
+    world.step("going", "paid")
+    world.step("off", "cancelled")
+    counts = {v["id"]: v["completed_count"] for v in world.rows("service_variants")}
+    assert counts == {"variant": 2, "unsold": 0}
+    assert world.row("services", "service")["completed_count"] == 3
+    assert world.row("service_variants", "variant")["booked_capacity"] == 2
+
+
 def cancelled(world: BookingWorld, as_of: datetime, **more: Any) -> OrderResult:
     request = CancelOrder.model_validate({"tenant_id": TENANT, "order_no": "A"} | more)
     return cancel_order(world.at(as_of), request)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 
 import pymysql
 import pytest
+from booking_world import AS_OF, BookingWorld
+from booking_world import TENANT as BOOKED_AT
 
 from orchestration import database
 from orchestration.errors import WarehouseError
@@ -421,6 +424,44 @@ def needed(settings: Settings) -> dict[str, str]:
 def test_accounts_need_tls(server: Settings) -> None:
     with pytest.raises(pymysql.MySQLError, match=r"1045|3159|Access denied"):
         log_in(server, "analyst", ssl_disabled=True)
+
+
+def test_the_operator_takes_an_order_of_a_variant_to_its_end(server: Settings) -> None:
+    """All that a booking reads, locks, inserts and updates, column by column."""
+    user = f"{server.database_prefix}booker"
+    account = f"`{user}`@`{server.mysql.host}`"  # of this machine: its logins need no TLS
+    role = grants.names(server, "%").role("operator")
+    world = BookingWorld(replace(server, as_of=AS_OF))
+    mine = {"MYSQL_HOST": server.mysql.host, "MYSQL_PORT": str(server.mysql.port),
+            "MYSQL_USER": user, "MYSQL_PASSWORD": PASSWORD}  # fmt: skip
+    logged_in = replace(world.settings, environment={**server.environment, **mine})
+    operator = BookingWorld(logged_in)
+    category = {"id": "category", "tenant_id": BOOKED_AT, "category_name": "x"}
+    world.insert("service_categories", category | {"category_code": "C"})
+    world.service()
+    world.slot()
+    world.variant()
+    world.provider("p")
+    with database.connect(server) as connection:
+        for statement in (
+            f"create user {account} identified by '{PASSWORD}'",
+            f"grant {role} to {account}",
+            f"alter user {account} default role {role}",
+        ):
+            connection.exec_driver_sql(statement.replace("%", "%%"))
+    try:
+        item = {"service_id": "service", "time_slot_id": "slot", "variant_id": "variant"}
+        operator.create("A", items=[item])
+        for new in ("paid", "confirmed", "assigned", "preparing", "in_progress", "completed"):
+            operator.step("A", new)
+        variant = world.row("service_variants", "variant")
+        assert (variant["completed_count"], variant["booking_count"]) == (1, 1)
+        with pytest.raises(WarehouseError, match="lacks a permission"):
+            operator.update("service_variants", "variant", price=0)
+    finally:
+        database.connect_engine(logged_in).dispose()
+        with database.connect(server) as connection:
+            connection.exec_driver_sql(f"drop user {account}")
 
 
 def test_check_says_what_differs(server: Settings) -> None:
