@@ -92,6 +92,17 @@ class WindowWarehouse:
             outcome = run_dbt(settings, arguments, manifest=_manifest(settings))
             return summarise(outcome.results, 0.0).failures
 
+    def check(self, as_of: datetime, *tests: str) -> tuple[str, ...]:
+        """Run these of dbt's tests; the names of those that failed."""
+        settings = replace(self.settings, as_of=as_of)
+        arguments = _arguments(
+            settings, ["test", "--quiet", "--no-write-json"], select=" ".join(tests)
+        )
+        with clean_environment():
+            outcome = run_dbt(settings, arguments, manifest=_manifest(settings))
+        assert len(outcome.results) == len(tests)
+        return tuple(r.node.name for r in outcome.results if r.status == "fail")
+
     def read(self, name: str) -> dict[Any, Row]:
         """A relation's rows by grain."""
         home, grain = next(
