@@ -53,10 +53,11 @@ from orchestration.schema.record import load_record
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings
 from orchestration.validation import ValidationReport, validate
 
+WHOLE = (pytest.mark.slow, pytest.mark.timeout(3600))
 EXTENTS = [
     "embedded",
-    pytest.param("embedded full", marks=pytest.mark.slow),
-    pytest.param("mysql full", marks=[pytest.mark.mysql, pytest.mark.slow]),
+    pytest.param("embedded full", marks=WHOLE),
+    pytest.param("mysql full", marks=(pytest.mark.mysql, *WHOLE)),
 ]
 # What the short run archives: tables with secrets, messages and logs in them.
 ARCHIVED = ("wework_callback_logs", "saas_unified_audit_logs", "health_device_logs")

@@ -90,6 +90,7 @@ def test_what_operations_send_is_theirs(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_all_that_is_declared_is_sent(tmp_path: Path) -> None:
     """On DuckDB alone: the statements are the same."""
     file = tmp_path / "sent.json"
