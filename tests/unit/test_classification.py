@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from test_project import SEED_STATISTICS
+
 from orchestration.governance.lineage import CLASSIFIED
 from orchestration.schema.record import Column, Record, Table, load_record
 from orchestration.settings import PROJECT_ROOT
@@ -68,6 +70,9 @@ def test_every_column_is_counted() -> None:
     assert {kind: found.count(kind) for kind in COUNTS} == COUNTS
     everything = sum(len(table.columns) for table in load_record() if not table.built_by_dbt)
     assert everything == sum(COUNTS.values()) + 3, "three are derived and stored nowhere"
+    statistics = [c for name in SEED_STATISTICS for c in load_record().table(name).columns]
+    assert {column.classification for column in statistics} == {"internal"}
+    assert everything + len(statistics) == 2077
 
 
 def test_the_security_page_says_the_same_counts() -> None:
