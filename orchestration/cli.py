@@ -20,7 +20,17 @@ from orchestration.lake.commands import app as lake_app
 from orchestration.operations.business_commands import capacity_app, order_app
 from orchestration.operations.commands import app as operation_app
 from orchestration.operations.commands import quota_app
-from orchestration.options import AsJson, AsOf, Domains, Suites, Target, may_colour, progress, say
+from orchestration.options import (
+    AsJson,
+    AsOf,
+    Domains,
+    Suites,
+    Target,
+    at_work,
+    may_colour,
+    progress,
+    say,
+)
 from orchestration.reports.commands import health_report, report
 from orchestration.retention.commands import app as retention_app
 from orchestration.rules.commands import app as rule_app
@@ -86,14 +96,20 @@ def deploy(
     target: Target = None,
     domain: Domains = None,
     dry_run: Annotated[bool, typer.Option(help="Print the statements, change nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the databases, tables, keys, partitions and default rows that are missing."""
     from orchestration.schema.deploy import deploy as run
 
     settings = _settings(target, domain)
     # A dry run's statements are its result: `warehouse deploy --dry-run > plan.sql`.
-    report = run(settings, dry_run=dry_run, progress=say if dry_run else progress)
-    (progress if dry_run else say)(report.summary())
+    shown = say if dry_run and not as_json else progress
+    with at_work("comparing with the schema of record …"):
+        report = run(settings, dry_run=dry_run, progress=shown)
+    if as_json:
+        say(report.to_json())
+    else:
+        (progress if dry_run else say)(report.summary())
 
 
 @app.command(rich_help_panel=BEGIN)
@@ -107,7 +123,8 @@ def doctor(
     """
     from orchestration.schema.doctor import examine, exit_code, render, to_json
 
-    findings = examine(_settings(target))
+    with at_work("looking at everything …"):
+        findings = examine(_settings(target))
     say(to_json(findings) if as_json else render(findings))
     raise typer.Exit(exit_code(findings))
 
@@ -128,6 +145,7 @@ def generate(
     dirt: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of rows to damage, told in ledger.jsonl.")
     ] = 0.0,
+    as_json: AsJson = False,
 ) -> None:
     """Write sample data for the 79 application tables as Parquet, deterministically."""
     from orchestration.sampledata.generate import generate as run
@@ -142,7 +160,7 @@ def generate(
         dirt=dirt,
         progress=progress,
     )
-    say(report.summary())
+    say(report.to_json() if as_json else report.summary())
 
 
 @app.command(rich_help_panel=BEGIN)
@@ -152,6 +170,7 @@ def load(
     ] = None,
     target: Target = None,
     domain: Domains = None,
+    as_json: AsJson = False,
 ) -> None:
     """Bulk-load generated data; can be stopped anywhere and run again."""
     from orchestration.sampledata.load import load as run
@@ -159,7 +178,7 @@ def load(
     settings = _settings(target, domain)
     directory = directory or settings.local_dir / "data" / "demo"
     report = run(settings, directory, progress=progress)
-    say(report.summary())
+    say(report.to_json() if as_json else report.summary())
 
 
 @app.command(rich_help_panel=CHECK)
@@ -171,6 +190,7 @@ def validate(
     docs: Annotated[
         Path | None, typer.Option(help="Also write the suites' pages (HTML) here.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hold sources and outputs against the quality suites; exit code 1 if an expectation fails."""
     from orchestration.demo import until_the_demo_ends
@@ -182,8 +202,9 @@ def validate(
     own = None if named is None or PLATFORM in named else named
     settings = until_the_demo_ends(_settings(target, own, as_of))
     kinds = [one_of("kind", kind, KINDS)] if kind else KINDS
-    report = run(settings, named, docs, progress, kinds=kinds, keep=True)
-    say(report.summary())
+    with at_work("asking each relation …"):
+        report = run(settings, named, docs, progress, kinds=kinds, keep=True)
+    say(report.to_json() if as_json else report.summary())
     raise typer.Exit(0 if report.success else 1)
 
 
@@ -233,7 +254,9 @@ def docs(
     if serve:
         site.serve(settings, port, say=say)
         return
-    for line in site.write_docs(settings, progress=progress):
+    with at_work("writing the site …"):
+        lines = site.write_docs(settings, progress=progress)
+    for line in lines:
         say(line)
 
 
@@ -260,7 +283,9 @@ def manifest(target: Target = None) -> None:
     """Parse the dbt project, so that Dagster can load its definitions."""
     from orchestration.manifest import prepare_manifest
 
-    say(f"wrote {prepare_manifest(_settings(target))}")
+    with at_work("parsing …"):
+        file = prepare_manifest(_settings(target))
+    say(f"wrote {file}")
 
 
 @app.command("staging-docs", rich_help_panel=DEVELOP)
@@ -304,7 +329,9 @@ def mysql_down() -> None:
     """Stop the private server; its data stays."""
     from orchestration import mysql_server
 
-    say("stopped" if mysql_server.down(_settings()) else "was not running")
+    with at_work("stopping …"):
+        stopped = mysql_server.down(_settings())
+    say("stopped" if stopped else "was not running")
 
 
 @mysql_app.command("status")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestration import database
 from orchestration.errors import WarehouseError
+from orchestration.options import at_work
 from orchestration.settings import Settings
 
 # Below this many characters a column, a row reads better as a list of its values.
@@ -31,7 +32,8 @@ def run(settings: Settings, sql: str, limit: int, as_json: bool = False) -> None
     """
     with database.connect(settings, read_only=True) as connection:
         try:
-            names, rows = _read(connection, settings, sql, limit + 1)
+            with at_work("asking …"):
+                names, rows = _read(connection, settings, sql, limit + 1)
         except (DBAPIError, duckdb.Error) as error:
             raise _refused(error, settings) from error
     if as_json:

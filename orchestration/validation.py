@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import textwrap
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -119,6 +120,13 @@ class ValidationReport:
         verdict = "all expectations hold" if self.success else "not all is well"
         lines.append(f"{verdict} ({self.seconds:.1f} s)")
         return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """The same for programs: a suite's numbers and failures as Dagster has them."""
+        suites = [{"domain": s.domain, "kind": s.kind, **s.metadata()} for s in self.suites]
+        found = {"success": self.success, "expectations": self.total, "passed": self.passed}
+        rest = {"suites": suites, "without_suite": self.without_suite, "seconds": self.seconds}
+        return json.dumps(found | rest, ensure_ascii=False)
 
 
 def _failure(outcome: Outcome) -> list[str]:

@@ -41,6 +41,8 @@ DEFINER = "tenant_views"
 TENANT_DATABASE = "warehouse_tenant"
 ACCESS_DATABASE = "warehouse_access"
 LONGEST_USER = 32
+# MySQL's number for an account that lacks a privilege of the whole server.
+LACKS_PRIVILEGE = 1227
 HOST = re.compile(r"[A-Za-z0-9.:%/_-]{1,255}")
 BUILDS = (
     "select, insert, update, delete, create, alter, drop, index, references, create view, show view"
@@ -128,12 +130,13 @@ def render(
     statements.append(f"create user if not exists `{names.user(DEFINER)}`@`localhost` account lock")
     for role, grants in _grants(names, there).items():
         statements += [f"grant {what} to {names.role(role)}" for what in grants]
-    statements += _tenant_views(names, there.tenant_relations)
     for role in ROLES:
         tls = "" if names.host in LOCAL_HOSTS else " require ssl"
         statements.append(f"create user if not exists {names.account(role)}{tls} account lock")
         statements.append(f"grant {names.role(role)} to {names.account(role)}")
         statements.append(f"alter user {names.account(role)} default role {names.role(role)}")
+    # Last: what makes them needs a right of its own, and all else stands without them.
+    statements += _tenant_views(names, there.tenant_relations)
     return statements
 
 
@@ -264,9 +267,25 @@ def apply(settings: Settings, host: str) -> int:
     _require_mysql(settings)
     with database.connect(settings) as connection:
         todo = _statements(connection, settings, host)
-        for statement in todo:
-            connection.exec_driver_sql(statement.replace("%", "%%"))
+        for done, statement in enumerate(todo):
+            try:
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+            except sa.exc.DBAPIError as error:
+                if "definer = " in statement and error.orig.args[0] == LACKS_PRIVILEGE:
+                    raise _no_definer(settings, f"{done} of {len(todo)}") from error
+                raise
     return len(todo)
+
+
+def _no_definer(settings: Settings, done: str) -> WarehouseError:
+    user = settings.mysql.user
+    return WarehouseError(
+        f"User {user!r} may not make views that another account defines, as those of "
+        f"{settings.database_prefix}{TENANT_DATABASE} are; {done} statements ran, and all roles "
+        "and accounts stand.",
+        fix=f"let an administrator run `grant set_any_definer on *.* to {user}@…` (before MySQL "
+        "8.2 `set_user_id`) and run this again, or run the rest of `warehouse grants` themselves.",
+    )
 
 
 def check(settings: Settings) -> list[str]:

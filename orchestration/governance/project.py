@@ -5,9 +5,10 @@ And who reads them: pages, cookbook, suites and write-backs, judged by what they
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestration.dbt_project import BUILT, dbt_arguments, run_dbt, target_path
@@ -42,6 +43,10 @@ class Report:
             f"{self.readers} queries that read them; {len(self.leaks)} leaks"
         )
         return "\n".join([line, *self.leaks])
+
+    def to_json(self) -> str:
+        """The same for programs, with every arrival that is allowed."""
+        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 def compile_project(settings: Settings) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.options import AsJson, AsOf, Target, say
+from orchestration.options import AsJson, AsOf, Target, at_work, say
 from orchestration.settings import load_settings, one_of
 
 app = typer.Typer(help="What the schedules do, by hand: list the operations, run one.")
@@ -43,7 +43,8 @@ def run(
     operations = {operation.name: operation for operation in OPERATIONS}
     operation = operations[one_of("operation", name, tuple(operations))]
     settings = load_settings(target=target, as_of=as_of)
-    report = run_operation(operation, settings, dry_run=dry_run, trigger="manual")
+    with at_work(f"running {name} …"):
+        report = run_operation(operation, settings, dry_run=dry_run, trigger="manual")
     say(report.to_json() if as_json else report.summary())
 
 

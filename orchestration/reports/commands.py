@@ -44,15 +44,12 @@ def health_report(
     one_of("language", language, LANGUAGES)
     if out:
         _require_folder(out)
-    found = run(
-        load_settings(target=target, as_of=as_of),
-        patient,
-        _day("--start", start),
-        _day("--end", end),
-        tenant=tenant,
-        identified=identified,
-        operator=operator,
-    )
+    settings = load_settings(target=target, as_of=as_of)
+    days = _day("--start", start), _day("--end", end)
+    with at_work("reading what was measured …"):
+        found = run(
+            settings, patient, *days, tenant=tenant, identified=identified, operator=operator
+        )
     if out:
         write_private(out, render(found, language))
         progress(f"wrote {out}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.governance.lineage import CLASSIFIED
+from orchestration.reports.overview_words import DOMAIN_LABELS
 from orchestration.reports.page import template, write_private
 from orchestration.reports.words import LABELS_FILE
 from orchestration.settings import DATABASES, PLATFORM
@@ -26,15 +27,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "mart": ("Marts", "数据集市"),
     "snapshot": ("History of what is overwritten", "历史快照"),
     "seed": ("Tables of labels and holidays", "代码表与节假日"),
-}
-DOMAIN_LABELS: Mapping[str, tuple[str, str]] = {
-    "core": ("Core platform", "核心平台"),
-    "ai": ("AI agents", "AI 智能体"),
-    "wework": ("WeCom messaging", "企业微信"),
-    "health": ("Health management", "健康管理"),
-    "business": ("Service business", "服务业务"),
-    "customer": ("Customers", "客户管理"),
-    PLATFORM: ("All domains", "跨域"),
 }
 
 

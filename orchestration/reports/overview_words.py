@@ -1,13 +1,24 @@
 """Words of the overview pages, English and Chinese; what a health report calls alike is there."""
 
-OVERVIEW_WORDS = {
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestration.settings import PLATFORM
+
+# What pages call a domain: reports, and the data dictionary.
+DOMAIN_LABELS: Mapping[str, tuple[str, str]] = {
+    "core": ("Core platform", "核心平台"),
+    "ai": ("AI agents", "AI 智能体"),
+    "wework": ("WeCom messaging", "企业微信"),
+    "health": ("Health management", "健康管理"),
+    "business": ("Service business", "服务业务"),
+    "customer": ("Customers", "客户管理"),
+    PLATFORM: ("All domains", "跨域"),
+}
+OVERVIEW_WORDS: Mapping[str, tuple[str, str]] = {
+    **DOMAIN_LABELS,
     "executive": ("The platform at a glance", "平台总览"),
-    "core": ("Tenants and security", "租户与安全"),
-    "ai": ("AI agents", "AI智能体"),
-    "wework": ("WeCom messages", "企业微信"),
-    "health": ("Health", "健康管理"),
-    "business": ("Services and orders", "服务与订单"),
-    "customer": ("Customers", "客户"),
     "all_tenants": ("All tenants", "全部租户"),
     "tenant": ("Tenant", "租户"),
     "last_closed_day": ("Last closed day", "最近完整日"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration import clock
-from orchestration.options import AsJson, AsOf, Target, progress, say
+from orchestration.options import AsJson, AsOf, Target, at_work, progress, say
 from orchestration.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def horizon(target: Target = None, as_of: AsOf = None, as_json: AsJson = False) 
     """Make partitions three months ahead, empty p_future; exit code 1 where a table failed."""
     from orchestration.retention.run import extend_horizon
 
-    found = extend_horizon(load_settings(target=target, as_of=as_of))
+    with at_work("making partitions …"):
+        found = extend_horizon(load_settings(target=target, as_of=as_of))
     if as_json:
         say(json.dumps([asdict(each) for each in found]))
     elif not found:
@@ -208,7 +209,9 @@ def _planned(
     from orchestration.retention.plan import ROWS_A_RUN
     from orchestration.retention.run import plan_all
 
-    _shown(plan_all(settings, tables, rows_a_run=rows or ROWS_A_RUN), as_json, done=False)
+    with at_work("looking at each table …"):
+        planned = plan_all(settings, tables, rows_a_run=rows or ROWS_A_RUN)
+    _shown(planned, as_json, done=False)
 
 
 def _shown(outcomes: Sequence[Outcome], as_json: bool, done: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.options import AsJson, AsOf, JsonFile, Target, read_bytes, say
+from orchestration.options import AsJson, AsOf, JsonFile, Target, at_work, read_bytes, say
 from orchestration.settings import PROJECT_ROOT, load_settings, one_of
 
 app = typer.Typer(help="The rules of tags, segments and alerts.")
@@ -45,7 +45,8 @@ def explain(
     """Say how many customers each clause of a tag's or segment's rule keeps."""
     from orchestration.rules.explain import explain as run
 
-    explanation = run(load_settings(target=target, as_of=as_of), name, tenant)
+    with at_work("counting …"):
+        explanation = run(load_settings(target=target, as_of=as_of), name, tenant)
     say(explanation.to_json() if as_json else explanation.render())
 
 

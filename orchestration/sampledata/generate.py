@@ -61,6 +61,12 @@ class GenerateReport:
         dirt = f", {self.dirty_rows:,} damages in ledger.jsonl" if self.dirty_rows else ""
         return f"generated {what}{dirt} in {self.seconds:.1f} s: {self.directory}"
 
+    def to_json(self) -> str:
+        """The same for programs, with the rows of each table."""
+        told = {"directory": str(self.directory), "end_date": str(self.plan.end_date)}
+        names = ("rows", "written", "dirty_rows", "seconds")
+        return json.dumps(told | {name: getattr(self, name) for name in names})
+
 
 def generate(
     settings: Settings,

@@ -12,13 +12,14 @@ A table with rows that neither deploy nor this loader put there is never touched
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,10 @@ class LoadReport:
             f"loaded {self.rows:,} rows into {self.tables} tables{more} on {self.target} "
             f"in {self.seconds:.1f} s"
         )
+
+    def to_json(self) -> str:
+        """The same for programs."""
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)

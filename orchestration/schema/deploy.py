@@ -8,6 +8,7 @@ MySQL every statement stands for itself.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,6 +92,16 @@ class DeployReport:
             line = f"{'would do' if self.dry_run else 'deployed'} ({self.target}): {steps}"
             line += "" if self.dry_run else f", in {self.seconds:.1f} s"
         return "\n".join([line, *(f"note: {note}" for note in self.notes)])
+
+    def to_json(self) -> str:
+        """The same for programs, with every statement as `--dry-run` shows it."""
+        told = {
+            "statements": [str(statement) for statement in self.statements],
+            "notes": [str(note) for note in self.notes],
+            "counts": dict(self.counts),
+        }
+        plain = {name: getattr(self, name) for name in ("target", "dry_run", "tables", "seconds")}
+        return json.dumps(plain | told, ensure_ascii=False)
 
 
 def deploy(

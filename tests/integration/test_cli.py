@@ -139,6 +139,32 @@ def test_help_says_defaults_and_what_it_ends_with(path, embedded_settings):
         assert "exit code" in shown.lower(), path
 
 
+# What answers with a sentence, a path or a file of the project; orders and places speak JSON alone.
+NOT_AS_JSON = {
+    "demo", "docs", "dagster", "manifest", "staging-docs", "mysql up", "mysql down", "mysql status",
+    "mysql env", "mysql clients", "order create", "order status", "order cancel",
+    "order reschedule", "order assign", "order settle", "order states", "capacity change",
+    "retention hold add", "retention hold release", "rule check", "rule schema",
+}  # fmt: skip
+# What is done at once, or says itself what it is at: a server that starts, Dagster.
+WITHOUT_PROGRESS = {
+    "dagster", "staging-docs", "mysql up", "mysql status", "mysql env", "mysql clients",
+    "operation list", "order create", "order status", "order cancel", "order reschedule",
+    "order assign", "order settle", "order states", "capacity change", "quota check",
+    "retention status", "retention hold release", "retention hold list", "rule check",
+    "rule schema", "init", "query", "retention plan",
+}  # fmt: skip
+
+
+def test_results_are_there_for_machines_and_work_is_seen():
+    ends = {" ".join(path): c for path, c in COMMANDS.items() if not hasattr(c, "commands")}
+    options = {name: {o for p in c.params for o in p.opts} for name, c in ends.items()}
+    assert {name for name in ends if "--json" not in options[name]} == NOT_AS_JSON
+    sources = {name: inspect.getsource(inspect.unwrap(c.callback)) for name, c in ends.items()}
+    silent = {name for name in ends if not re.search(r"\b(progress|at_work)\b", sources[name])}
+    assert silent == WITHOUT_PROGRESS
+
+
 def test_the_first_help_reads_like_a_manual_page(embedded_settings):
     shown = " ".join(run(embedded_settings, "--help").out.split())
     for part in ("Exit codes: 0 all well", "130 stopped", "stdout", "NO_COLOR", "README.md"):
@@ -169,6 +195,12 @@ def test_colours_and_spinners_are_for_terminals(deployed):
     assert "\x1b[31m" in on_a_terminal(settings, *wrong)
     assert "\x1b[31m" not in on_a_terminal(settings, *wrong, NO_COLOR="1")
     assert "\x1b[1m" in on_a_terminal(settings, "query", "select 41 + 1 as n")
+    shown = on_a_terminal(settings, "deploy", "--dry-run", "-d", "wework")
+    assert "comparing with the schema of record" in shown, "what takes a while says so"
+    piped = run(settings, "deploy", "--dry-run", "-d", "wework")
+    assert "comparing" not in piped.text and "nothing to do" in piped.err
+    told = json.loads(run(settings, "deploy", "--json", "-d", "wework").out)
+    assert (told["tables"], told["statements"], told["dry_run"]) == (TABLES, [], False)
     for outcome in (run(settings, *wrong), run(settings, "query", "select 1", "--json")):
         assert "\x1b" not in outcome.text
 

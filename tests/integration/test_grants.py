@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
+import commands
 import pymysql
 import pytest
 from booking_world import AS_OF, BookingWorld
@@ -349,6 +350,27 @@ def test_a_role_may_do_its_work_and_nothing_else(server: Settings, role: str) ->
         if code not in DENIED:
             wrong.append(f"not refused: {statement}: {code} {said}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_who_may_name_no_definer_makes_all_else(server: Settings) -> None:
+    """As an administrator of a managed server may; and is told what is missing."""
+    user, password = f"{server.database_prefix}dba", PASSWORD
+    with database.connect(server) as connection:
+        run = connection.exec_driver_sql
+        rights = connection.exec_driver_sql("show privileges").all()
+        [right] = {"SET_ANY_DEFINER", "SET_USER_ID"} & {row[0].upper() for row in rights}
+        run(f"create user '{user}'@'%%' identified by '{password}'")
+        try:
+            run(f"grant all on *.* to '{user}'@'%%' with grant option")
+            run(f"revoke super, {right} on *.* from '{user}'@'%%'")
+            done = commands.run(
+                server, "grants", "--apply", "--host", "%", MYSQL_USER=user, MYSQL_PASSWORD=password
+            )
+            assert done.code == 1 and "Traceback" not in done.text, done.text
+            assert re.search(r"(\d+) of \d+ statements ran, and all roles and accounts", done.err)
+            assert f"grant set_any_definer on *.* to {user}@" in done.err
+        finally:
+            run(f"drop user '{user}'@'%%'")
 
 
 def test_enough_statements_are_tried() -> None:
