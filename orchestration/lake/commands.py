@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestration.options import AsJson, AsOf, Target, progress, say
+from orchestration.options import AsJson, AsOf, Target, at_work, progress, say
 from orchestration.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ def sync_months(
     as_of: AsOf = None,
     table: Tables = None,
     month: Months = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Then today's day too: what no closed month holds, all tables."
+        ),
+    ] = False,
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", min=1, help="With --full: forget days before these.")
+    ] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Write closed months that are missing, and renew those that changed; exit code 1 if one fails.
@@ -44,11 +53,19 @@ def sync_months(
 
     settings = load_settings(target=target, as_of=as_of)
     found = _with_failures(sync(settings, table or (), _dates(month), progress))
+    whole = full and not _code(found, "failed")
+    day = _day(settings, keep_days) if whole else None
     if as_json:
-        _as_json(settings, found)
+        _as_json(settings, found, day)
     else:
         _table(m for m in found if m.state in ("made", "renewed", "failed"))
         _close(settings, found, "`warehouse lake verify` reads the files back.")
+        if day:
+            say(
+                f"Day {day['day']}: {day['tables']} tables, {day['rows']:,} rows, as of one moment."
+            )
+        elif full:
+            say("No day was written: it would go with months that are not there.")
     raise typer.Exit(_code(found, "failed"))
 
 
@@ -67,7 +84,8 @@ def show_status(
     from orchestration.lake.months import status
 
     settings = load_settings(target=target, as_of=as_of)
-    found = list(status(settings, table or (), _dates(month), quick))
+    with at_work("comparing months …"):
+        found = list(status(settings, table or (), _dates(month), quick))
     if as_json:
         _as_json(settings, found)
     else:
@@ -89,6 +107,8 @@ def verify_months(
 
     settings = load_settings(target=target, as_of=as_of)
     found = _with_failures(verify(settings, table or (), _dates(month), progress))
+    if not (table or month):
+        _verify_day(settings)
     if as_json:
         _as_json(settings, found)
     else:
@@ -117,10 +137,28 @@ def _code(found: Sequence[Month], *bad: str) -> int:
     return 1 if any(month.state in bad for month in found) else 0
 
 
-def _as_json(settings: Settings, found: Sequence[Month]) -> None:
+def _day(settings: Settings, keep_days: int) -> dict[str, Any]:
+    from orchestration.lake.days import sync_day
+
+    made = sync_day(settings, keep_days, progress)
+    return {"day": made.day, "as_of": made.as_of, "tables": len(made.tables), "rows": made.rows}
+
+
+def _verify_day(settings: Settings) -> None:
+    """The last day, if there is one; Damaged where it does not read back."""
+    from orchestration.lake.days import days, verify_day
+
+    if days(settings):
+        progress(f"day {verify_day(settings).day} reads back")
+
+
+def _as_json(
+    settings: Settings, found: Sequence[Month], day: Mapping[str, Any] | None = None
+) -> None:
     from orchestration.lake.months import url_of
 
-    say(json.dumps({"lake": url_of(settings), "months": [asdict(m) for m in found]}))
+    told = {"lake": url_of(settings), "months": [asdict(m) for m in found]}
+    say(json.dumps(told | ({"day": day} if day else {})))
 
 
 def _table(months: Iterable[Month]) -> None:
