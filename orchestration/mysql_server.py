@@ -251,13 +251,14 @@ def _client(name: str, base: Path) -> tuple[str, ...]:
     on_path = shutil.which(name, path=os.pathsep.join(folders))
     if on_path and not _version_problem(_version(on_path)):
         return (on_path,)
-    for tree in dict.fromkeys((base / "server", *(home / "server" for home in _homes(base)))):
+    fetched = base / "clients"
+    for tree in (base / "server", *(home / "server" for home in _homes(base)), fetched):
         if command := _unpacked(tree, f"usr/bin/{name}"):
             return command
     lack = f"No MySQL client programs to use: the PATH has no {name} of MySQL 8.0 or newer"
     # Some distributions pack mysqlbinlog with the server.
-    _unpack(_fetch(base / "packages", SERVER_PACKAGES, lack), base / "server")
-    if command := _unpacked(base / "server", f"usr/bin/{name}"):
+    _unpack(_fetch(base / "clients-packages", SERVER_PACKAGES, lack), fetched)
+    if command := _unpacked(fetched, f"usr/bin/{name}"):
         return command
     raise WarehouseError(
         f"The packages that the mirror gave have no {name}.",
