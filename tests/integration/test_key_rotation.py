@@ -20,7 +20,8 @@ from orchestration.sampledata.generate import generate
 from orchestration.settings import load_settings
 
 OLD, NEW = secrets.token_hex(32), secrets.token_hex(32)
-MASKED_COLUMNS = 28
+# By the definitions of marts; a timeline's first event is called after its patient.
+MASKED_COLUMNS = 29
 
 
 @pytest.mark.slow
