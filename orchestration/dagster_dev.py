@@ -15,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 
+import yaml
+
 from orchestration.errors import WarehouseError
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -76,12 +78,22 @@ def make_home(settings: Settings) -> Path:
     text = (files("orchestration") / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     if (own := home / "storage.yaml").exists():
         text += f"\n{own.read_text(encoding='utf-8')}"
+    if "storage" not in yaml.safe_load(text):
+        text += f"\n{yaml.safe_dump({'storage': {'custom': _open_storage(home)}})}"
     (home / "dagster.yaml").write_text(text, encoding="utf-8")
     # Before the daemon's first run: a default limit is not applied to a pool nobody knows yet.
     with DagsterInstance.from_config(str(home)) as instance:
         for pool in (DUCKDB_POOL, MYSQL_POOL):
             instance.event_log_storage.set_concurrency_slots(pool, 1)
     return home
+
+
+def _open_storage(home: Path) -> dict[str, object]:
+    return {
+        "module": "orchestration.dagster_storage",
+        "class": "OpenSqliteStorage",
+        "config": {"base_dir": str(home)},
+    }
 
 
 def serve(environment: dict[str, str], host: str, port: int) -> int:

@@ -428,7 +428,7 @@ class TestSchedules:
         asked = _tick(repository, "daily_build", datetime(2027, 1, 1, 4))
         assert _days(asked) == ("2026-12-29", "2027-01-01")
         job = repository.get_job("daily_build")
-        with DagsterInstance.local_temp() as instance:
+        with DagsterInstance.ephemeral() as instance:
             for tags, wanted in (
                 (asked.tags, {}),
                 (
