@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from warehouses import ENGINES_SPARINGLY
 
 from orchestration import database
 from orchestration.manifest import dbt_executable
@@ -341,6 +342,7 @@ def settings(engine_settings: Settings, copy: Copy) -> Settings:
     return replace(engine_settings, as_of=AS_OF, local_dir=copy.root / ".local")
 
 
+@pytest.mark.parametrize("engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_the_steps_lead_to_a_table_and_a_domain(settings: Settings, copy: Copy) -> None:
     said = {}
     for title, words in (("Add a table", TABLE), ("Add a domain", DOMAIN)):

@@ -19,6 +19,7 @@ import retention_world
 import sqlalchemy as sa
 from dagster_server import AS_OF, DAY, DOMAINS, DagsterServer, deploy_a_day, free_port, served
 from rows import table
+from warehouses import ENGINES_SPARINGLY
 
 from orchestration import dagster_dev, database
 from orchestration.assets.write_back import key_of
@@ -48,6 +49,7 @@ def server(settings: Settings) -> Iterator[DagsterServer]:
         yield server
 
 
+@pytest.mark.parametrize("engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_a_day_of_wework_is_built_and_checked_by_the_daemon(
     settings: Settings, server: DagsterServer, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from harness import clean_environment
+from warehouses import ENGINES_SPARINGLY
 
 from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
@@ -67,6 +68,7 @@ def _rows(settings: Settings, relation: str) -> int:
         return connection.scalar(sa.text(f"select count(*) from {name}"))
 
 
+@pytest.mark.parametrize("module_engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_one_domain_alone(module_engine_settings: Settings, sample: Path) -> None:
     settings = replace(module_engine_settings, as_of=AS_OF, domains=("wework",))
     deploy(settings, progress=lambda _: None)

@@ -17,7 +17,7 @@ import pytest
 import warehouses
 from pseudonyms import shown, with_key
 from rows import insert
-from warehouses import ENGINES, Demo
+from warehouses import ENGINES_SPARINGLY, Demo
 from window_warehouse import Row, WindowWarehouse
 
 from orchestration import database
@@ -33,7 +33,7 @@ READERS_PAUSE = 0.02  # seconds, or four readers take the processors that the bu
 LONG_READ_SECONDS = 25  # the build comes to its rename within ten
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ENGINES_SPARINGLY)
 def test_rows_keys_partitions_and_readers_survive(demo: Demo, engine: str) -> None:
     """Everything is made anew while four readers ask each mart in turn how many rows it has."""
     settings = demo.on(engine)
