@@ -371,8 +371,9 @@ def complete(
     """An expectation that each tenant has rows on each closed day on which it always has some.
 
     Always: at least `least` on that weekday in every one of the weeks before, and, at the pace of
-    the seven days before, so many bursts of them (`scatter` is a burst's size) that chance leaves
-    none without. Whose tenant has been suspended or has left since is silent by right.
+    the seven days before and of the last two, so many bursts of them (`scatter` is a burst's size)
+    that chance leaves none without. Whose tenant has been suspended or has left since is silent by
+    right.
     """
     gone = ""
     if scope.has("core") and by != "stat_type":
@@ -571,10 +572,11 @@ def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
     """CTEs up to `judged`: each checked day (of each `by`), its amount and its usual one.
 
     `grown` is the usual one, raised by what the seven days before the day had beyond theirs, and
-    `faded` lowered by what they lacked. `scatter` is how restless the weeks before the checked days
-    were: their variance by their mean (Pearson's dispersion of a quasi-Poisson count, less a degree
-    of freedom a weekday; 1 for independent arrivals, more where they come in bursts), without the
-    days that strayed most, for a fault of last month must not excuse today's.
+    `faded` lowered by what they or the last two of them lacked. `scatter` is how restless the weeks
+    before the checked days were: their variance by their mean (Pearson's dispersion of a
+    quasi-Poisson count, less a degree of freedom a weekday; 1 for independent arrivals, more where
+    they come in bursts), without the days that strayed most, for a fault of last month must not
+    excuse today's.
     """
     weeks = ", ".join(f"d.day - interval '{7 * w}' day" for w in range(1, BASELINE_WEEKS + 1))
     item = by or "1"
@@ -620,7 +622,10 @@ def _weekly(scope: Scope, amount: str, day: str, by: str) -> str:
                 c.usual * greatest(1, least(2,
                     coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1))) as grown,
                 c.usual * least(1,
-                    coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1)) as faded
+                    coalesce(sum(b.amount) / nullif(sum(b.usual), 0), 1),
+                    coalesce(sum(case when b.day >= c.day - interval '2' day then b.amount end)
+                        / nullif(sum(case when b.day >= c.day - interval '2' day
+                            then b.usual end), 0), 1)) as faded
             from compared as c left join compared as b on b.item = c.item
                 and b.day < c.day and b.day >= c.day - interval '7' day
             left join restless as r on r.item = c.item
