@@ -100,14 +100,20 @@ def test_a_fault_of_last_month_does_not_excuse_todays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tenant", "usual", "burst", "pace", "alarms"),
-    [("a", 300, 1, 1, 1), ("b", 300, 1, 1, 0), ("a", 60, 15, 1, 0), ("a", 30, 1, 0.1, 0)],
-    ids=["busy", "suspended", "bursty", "fading"],
+    ("tenant", "usual", "burst", "pace", "since", "alarms"),
+    [
+        ("a", 300, 1, 1, 8, 1),
+        ("b", 300, 1, 1, 8, 0),
+        ("a", 60, 15, 1, 8, 0),
+        ("a", 30, 1, 0.1, 8, 0),
+        ("a", 300, 1, 0.02, 4, 0),
+    ],
+    ids=["busy", "suspended", "bursty", "fading", "a trickle since two days"],
 )
 def test_a_busy_tenant_must_not_fall_silent(
-    tenant: str, usual: int, burst: int, pace: float, alarms: int
+    tenant: str, usual: int, burst: int, pace: float, since: int, alarms: int
 ) -> None:
     days = {day: max(n, 12) for day, n in counts(usual, burst).items() if day != ago(1)}
-    days |= {day: round(pace * n) for day, n in days.items() if day > ago(8)}
+    days |= {day: round(pace * n) for day, n in days.items() if day > ago(since)}
     expectation = complete("days_are_complete", SCOPE, "A test.")
     assert len(found_in({(tenant, day): n for day, n in days.items()}, expectation)) == alarms
