@@ -1,6 +1,6 @@
 """A mart over 24 months built whole from the lake, beside the same from MySQL, in one run.
 
-`python benchmarks/lake_speed.py [ROWS]` puts AI calls of two years behind a prefix of its own on
+`python benchmarks/lake_speed.py --rows N` puts AI calls of two years behind a prefix of its own on
 the configured MySQL server, writes its lake, and builds ai_calls_monthly in turn on MySQL, where
 all 24 months are online for once, and on DuckDB, which has nothing but the lake. dbt's own start is
 left out; both must come to the same rows. Everything is dropped at the end.
@@ -39,7 +39,7 @@ DOMAINS, BUILDS = ("core", "ai"), 3
 def main() -> None:
     """Fill, write the lake, build in turn, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     folder = Path(tempfile.mkdtemp(prefix="lake-speed-"))
     base = load_settings(target="mysql")

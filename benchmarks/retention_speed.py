@@ -1,13 +1,13 @@
 """Dropping a month against deleting it in chunks, on MySQL, with a writer at work.
 
-`python benchmarks/retention_speed.py 1000000` makes tables behind the prefix bench_retention_, and
-drops them at the end.
+`python benchmarks/retention_speed.py --rows 1000000` makes tables behind the prefix
+bench_retention_, and drops them at the end.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -110,8 +110,12 @@ def drop(settings: Settings, known: sa.Table) -> None:
         connection.exec_driver_sql(f"alter table `{known.schema}`.`{NAME}` drop partition p202604")
 
 
-def main(rows: int) -> None:
+def main() -> None:
     """Print a line a way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    os.environ.setdefault("WAREHOUSE_ARCHIVE_KEY", "")
     settings = replace(
         load_settings(target="mysql", database_prefix="bench_retention_"),
         as_of=datetime(2026, 6, 30),
@@ -148,5 +152,4 @@ def main(rows: int) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("WAREHOUSE_ARCHIVE_KEY", "")
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    main()

@@ -7,6 +7,7 @@ with 0 when all is well, 1 when something is wrong with the data or a server, 2 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ from orchestration.reports.commands import health_report, report
 from orchestration.retention.commands import app as retention_app
 from orchestration.rules.commands import app as rule_app
 from orchestration.schema.commands import init
-from orchestration.settings import DOMAINS, PLATFORM, Settings, load_settings, one_of
+from orchestration.settings import DOMAINS, PLATFORM, PROJECT_ROOT, Settings, load_settings, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,6 +277,27 @@ def dagster(
         say(f"DAGSTER_HOME={dagster_dev.prepare(_settings(target))['DAGSTER_HOME']}")
         return
     raise typer.Exit(dagster_dev.run(_settings(target), port=port, host=host))
+
+
+@app.command(rich_help_panel=DEVELOP)
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="demo, generator, load, procedures, rollups, retention, lake, overhead."),
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(help="1M, 3M, 10M; without, each benchmark's own."),
+    ] = None,
+) -> None:
+    """Measure side by side, on throw-away databases: everything, or --only some at a --scale.
+
+    Tables go to docs/performance.md, their JSON to .local/bench. Exit code 1 where a benchmark
+    broke off; none fails for being slow.
+    """
+    options = [*(f"--only={name}" for name in only or ()), *(f"--scale={s}" for s in scale or ())]
+    command = [sys.executable, "-m", "benchmarks", *options]
+    raise typer.Exit(subprocess.run(command, cwd=PROJECT_ROOT, check=False).returncode)
 
 
 @app.command(rich_help_panel=DEVELOP)

@@ -141,14 +141,14 @@ def test_help_says_defaults_and_what_it_ends_with(path, embedded_settings):
 
 # What answers with a sentence, a path or a file of the project; orders and places speak JSON alone.
 NOT_AS_JSON = {
-    "demo", "docs", "dagster", "manifest", "staging-docs", "mysql up", "mysql down", "mysql status",
-    "mysql env", "mysql clients", "order create", "order status", "order cancel",
+    "bench", "demo", "docs", "dagster", "manifest", "staging-docs", "mysql up", "mysql down",
+    "mysql status", "mysql env", "mysql clients", "order create", "order status", "order cancel",
     "order reschedule", "order assign", "order settle", "order states", "capacity change",
     "retention hold add", "retention hold release", "rule check", "rule schema",
 }  # fmt: skip
 # What is done at once, or says itself what it is at: a server that starts, Dagster.
 WITHOUT_PROGRESS = {
-    "dagster", "staging-docs", "mysql up", "mysql status", "mysql env", "mysql clients",
+    "bench", "dagster", "staging-docs", "mysql up", "mysql status", "mysql env", "mysql clients",
     "operation list", "order create", "order status", "order cancel", "order reschedule",
     "order assign", "order settle", "order states", "capacity change", "quota check",
     "retention status", "retention hold release", "retention hold list", "rule check",
