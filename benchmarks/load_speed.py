@@ -1,12 +1,12 @@
-"""LOAD DATA against multi-row INSERT on MySQL: `python benchmarks/load_speed.py [--rows N]`.
+"""LOAD DATA against INSERT and pandas on MySQL: `python benchmarks/load_speed.py [--rows N]`.
 
-Both put the same WeCom messages from the same Parquet file into freshly deployed tables of a
-throw-away database on the configured MySQL server (MYSQL_* or `make mysql-up`), in one run, and
-both end with all rows and all indexes there. The INSERT does what loaders usually do: 1,000 rows a
-statement as they come, with all indexes in place; one transaction, which flatters it. The load is
-the real one: months side by side, in primary-key order, secondary indexes afterwards. Goal: five
-times as fast. A million rows, because that is where it matters: the indexes that an INSERT keeps
-in order have outgrown the buffer pool by then.
+All put the same WeCom messages from the same Parquet file into freshly deployed tables of a
+throw-away database on the configured MySQL server (MYSQL_* or `make mysql-up`), in turn, and all
+end with all rows and all indexes there. The INSERT does what loaders usually do: 1,000 rows a
+statement as they come, with all indexes in place; one transaction, which flatters it. pandas does
+what people write in a notebook, `to_sql` in pieces of 10,000. The load is the real one: months side
+by side, in primary-key order, secondary indexes afterwards. A million rows, because that is where
+it matters: the indexes that an INSERT keeps in order have outgrown the buffer pool by then.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 from databases import drop_databases
+from measure import in_turn, publish, ratio
 
 from orchestration import database
 from orchestration.sampledata import load as loader
@@ -38,26 +39,37 @@ BATCH = 1000
 
 
 def main() -> None:
-    """Measure both ways once and print the ratio."""
+    """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--rounds", type=int, default=1, help="counted rounds")
+    given = parser.parse_args()
     base = load_settings(target="mysql")
     folder = Path(tempfile.mkdtemp(prefix="load-speed-"))
     settings = replace(base, local_dir=folder, environment=base.child_environment())
     dataset = generate(settings, "bench", 1, "2026-06-30", folder / "data", ["wework"])
     source = dataset.directory / "wework_platform" / f"{MESSAGES}.parquet"
     file = folder / "part.parquet"
-    written = first_rows(source, rows, file)
+    written = first_rows(source, given.rows, file)
+    ways = {
+        "multi-row INSERT": insert,
+        "pandas.DataFrame.to_sql": to_sql,
+        "warehouse load": load_data,
+    }
     try:
-        inserted = in_new_database(settings, "bench_insert_", insert, file)
-        loaded = in_new_database(settings, "bench_load_", load_data, file)
+        found = in_turn(
+            {name: partial(in_new_database, settings, way, file) for name, way in ways.items()},
+            given.rounds,
+        )
     finally:
         shutil.rmtree(folder)
-    for name, seconds in (("multi-row INSERT", inserted), ("LOAD DATA", loaded)):
-        print(f"{name:18} {written:>9,} rows in {seconds:7.2f} s: "
-              f"{written / seconds:>9,.0f} rows/s")  # fmt: skip
-    print(f"LOAD DATA is {inserted / loaded:.1f} times as fast")
+    ours = found["warehouse load"]
+    publish(
+        "load",
+        ("way", "takes", "rows a second", "ratio"),
+        [(n, str(t), f"{written / t.median:,.0f}", ratio(t, ours)) for n, t in found.items()],
+        f"{written:,} WeCom messages.",
+    )
 
 
 def first_rows(source: Path, rows: int, file: Path) -> int:
@@ -74,13 +86,13 @@ def first_rows(source: Path, rows: int, file: Path) -> int:
 
 
 def in_new_database(
-    settings: Settings, prefix: str, work: Callable[[Settings, Table, Any], float], what: Any
+    settings: Settings, work: Callable[[Settings, Table, Path], float], file: Path
 ) -> float:
     """Deploy behind a prefix of this process, let `work` run, drop everything again; seconds."""
-    own = replace(settings, database_prefix=f"{prefix}{os.getpid()}_")
+    own = replace(settings, database_prefix=f"bench_load_{os.getpid()}_")
     deploy(own, ["wework"], progress=lambda _: None, oldest=date(2025, 9, 1))
     try:
-        return work(own, load_record().table(MESSAGES), what)
+        return work(own, load_record().table(MESSAGES), file)
     finally:
         drop_databases(own)
 
@@ -97,6 +109,22 @@ def insert(settings: Settings, table: Table, file: Path) -> float:
             cursor.executemany(sql, [tuple(row.values()) for row in batch.to_pylist()])
         connection.connection.commit()
         return time.perf_counter() - began
+
+
+def to_sql(settings: Settings, table: Table, file: Path) -> float:
+    """Seconds for pandas, in pieces that fit memory."""
+    columns = [c.name for c in stored(table)]
+    began = time.perf_counter()
+    with database.begin(settings) as connection:
+        for batch in pq.ParquetFile(file).iter_batches(10 * BATCH, columns=columns):
+            batch.to_pandas().to_sql(
+                table.name,
+                connection,
+                schema=f"{settings.database_prefix}{table.database}",
+                if_exists="append",
+                index=False,
+            )
+    return time.perf_counter() - began
 
 
 def load_data(settings: Settings, table: Table, file: Path) -> float:
