@@ -1,8 +1,8 @@
 """The lake's days: what no month holds, all tables as of one moment, for engines that read files.
 
-    <url>/_full/day=2026-06-30/_manifest.json                  which run is the day, and its tables
-    <url>/_full/day=2026-06-30/run=<id>/<table>/data.parquet   and its manifest, as for a month
-    <url>/_sealed/_full/day=2026-06-30/run=<id>/<table>/…      pii, phi and secret columns, sealed
+    <url>/days/day=2026-06-30/_manifest.json                  which run is the day, and its tables
+    <url>/days/day=2026-06-30/run=<id>/<table>/data.parquet   and its manifest, as for a month
+    <url>/_sealed/days/day=2026-06-30/run=<id>/<table>/…      pii, phi and secret columns, sealed
 
 Tables that policy archives give the rows that no closed month has, all others give everything, read
 in one transaction. A day is there from the moment on that its manifest is, which is written last
@@ -31,7 +31,7 @@ from orchestration.schema.partitions import first_of_month
 from orchestration.schema.record import Table, load_record
 from orchestration.settings import Settings
 
-FULL = "_full"
+FULL = "days"
 KEEP_DAYS = 7
 
 

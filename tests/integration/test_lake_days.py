@@ -152,10 +152,10 @@ def test_old_days_go(lake: Settings) -> None:
         sync_day(on(lake, day), keep_days=2)
     assert days(lake) == ["2026-07-02", "2026-07-03"]
     root = Path(lake.environment["WAREHOUSE_ARCHIVE_URL"])
-    assert sorted(f.name for f in (root / "_full").iterdir()) == [
+    assert sorted(f.name for f in (root / "days").iterdir()) == [
         "day=2026-07-02", "day=2026-07-03",
     ]  # fmt: skip
-    assert sorted(f.name for f in (root / "_sealed/_full").iterdir()) == [
+    assert sorted(f.name for f in (root / "_sealed/days").iterdir()) == [
         "day=2026-07-02", "day=2026-07-03",
     ]  # fmt: skip
     sync_day(on(lake, 60), keep_days=2)  # the last one stays until there is another
