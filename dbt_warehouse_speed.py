@@ -6,7 +6,8 @@ being opened and checkpointed for every node. MySQL: a node takes over the conne
 has done with, reset by the server, instead of reading all certificates of the system for one of its
 own. Selection: ancestors are found along the edges themselves, not through a filtering view of the
 graph that counts all nodes anew at each step. Parsing: the clock, the days, the file or the server
-of a call change no node, so what was parsed for another day still holds.
+of a call change no node, so what was parsed for another day still holds. And `dbt docs generate
+--no-compile`, which compiles nothing again, works on DuckDB.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from weakref import WeakKeyDictionary
 import mysql.connector
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments.local import LocalEnvironment
+from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.exceptions import DbtInternalError
 from dbt.graph.graph import Graph
@@ -71,6 +73,12 @@ def _close_all(original: Any, manager: DuckDBConnectionManager) -> None:
     original(manager)
     if manager._ENV is not None:
         manager._ENV.close()
+
+
+def _comment_column(original: Any, adapter: DuckDBAdapter, prefix: str) -> str:
+    """`docs generate --no-compile` asks for it before anything has opened the file."""
+    opened = DuckDBConnectionManager._ENV is not None
+    return str(original(adapter, prefix)) if opened else f"{prefix}.comment"
 
 
 def _connect(**asked_for: Any) -> Any:
@@ -138,6 +146,7 @@ def _wrap(owner: type, name: str, wrapper: Any) -> None:
 
 _wrap(LocalEnvironment, "__init__", _keep_open)
 _wrap(DuckDBConnectionManager, "cleanup_all", _close_all)
+_wrap(DuckDBAdapter, "catalog_comment", _comment_column)
 _mysql_connect = mysql.connector.connect
 mysql.connector.connect = _connect
 _mysql_close = MySQLConnectionManager._close_handle

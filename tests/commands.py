@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from orchestration import cli
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,22 @@ def variables_of(settings: Settings, **more: str) -> dict[str, str]:
 def run(settings: Settings, *arguments: str, **more: str) -> Outcome:
     """`warehouse …` in this process, by the console script's entry point."""
     return run_with(variables_of(settings, **more), *arguments)
+
+
+def shell(command: str, settings: Settings, cwd: Path = PROJECT_ROOT, **more: str) -> Outcome:
+    """As a person types it who works in the project's environment."""
+    path = f"{PROJECT_ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    variables = variables_of(
+        settings, PATH=path, DBT_TARGET_PATH=str(settings.local_dir / "target" / settings.target),
+        DBT_LOG_PATH=str(settings.local_dir / "logs"), DBT_PROFILES_DIR=str(PROJECT_ROOT), **more,
+    )  # fmt: skip
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the make that runs the tests
+        variables.pop(name, None)
+    done = subprocess.run(
+        ["bash", "-ec", command], cwd=cwd, env=variables, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def run_with(variables: dict[str, str], *arguments: str) -> Outcome:

@@ -211,7 +211,7 @@ def demo(
     if os.environ.get("WAREHOUSE_TEST_ENGINES") != "embedded":
         server = request.getfixturevalue("mysql_server")
         engines["mysql"] = replace(_mysql_settings(server, folder), **base)
-    sample = folder / "sample"
+    sample = folder / "data" / warehouses.SCALE  # where `make demo` looks for it
     today = warehouses.AS_OF.date()
     generate(engines["embedded"], warehouses.SCALE, request.param, today, sample, base["domains"])
     with ThreadPoolExecutor(2) as pool:

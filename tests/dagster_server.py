@@ -30,12 +30,6 @@ AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 DAY = "2026-06-29"
 # Bounds against a hang; an idle machine needs a fifth of them.
 START_SECONDS, RUN_SECONDS, STOP_SECONDS = 180, 420, 90
-RUN_IT = """
-import sys
-from orchestration.dagster_dev import run
-from orchestration.settings import load_settings
-sys.exit(run(load_settings(), port=int(sys.argv[1])))
-"""
 REPOSITORY = {
     "repositoryLocationName": "orchestration.definitions",
     "repositoryName": "__repository__",
@@ -211,7 +205,7 @@ def served(settings: Settings) -> Iterator[DagsterServer]:
     log = settings.local_dir / "dagster.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN_IT, str(port)],
+            [Path(sys.executable).with_name("warehouse"), "dagster", "--port", str(port)],
             cwd=PROJECT_ROOT,
             env=settings.child_environment(),
             stdout=output,

@@ -444,19 +444,21 @@ def test_a_process_that_is_killed_leaves_nothing_and_can_be_repeated(
     request = booking("A", coupon_codes=["TEN"])
     file = tmp_path / "order.json"
     file.write_text(request.model_dump_json(exclude_none=True))
-    command = [str(Path(sys.executable).parent / "warehouse"), "order", "create", str(file)]
+    command = [str(Path(sys.executable).parent / "warehouse"), "order", "create", file.name]
     environment = world.settings.child_environment()
     before = world.everything()
     coupons = world.table("marketing_coupons")
     with database.connect(world.settings) as holder:
         holder.execute(sa.select(coupons).with_for_update()).all()
-        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        child = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
         wait_for_lock(world, child)
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         holder.rollback()
     assert world.everything() == before
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout)["created"] is True
     check_books(world)
 

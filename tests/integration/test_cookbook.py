@@ -8,20 +8,25 @@ from __future__ import annotations
 import math
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import pymysql
 import pytest
 from oracles import business_marts, health
 from oracles.base import DAY, Raw
 from warehouses import ENGINES, Demo
 
+from orchestration import database
+from orchestration.governance import grants
 from orchestration.governance.readers import COOKBOOK, QUESTION
 from orchestration.settings import DATABASES, PROJECT_ROOT
 
@@ -372,6 +377,48 @@ def test_both_engines_give_the_same_answer(demo: Demo, number: str) -> None:
             found = other[column]
             same = near(found, value) if isinstance(value, float) else found == value
             assert same, f"{column}: {value!r} here, {found!r} there"
+
+
+@pytest.fixture(scope="module")
+def tool(demo: Demo) -> Iterator[dict[str, Any]]:
+    """How a BI tool's user logs in, made by the page's own statements."""
+    settings = demo.on("mysql")
+    named = grants.names(settings, "%")
+    role, user = named.role("analyst"), f"{settings.database_prefix}bi"
+    [block] = re.findall(r"^```text\n(create user 'bi'.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    password = secrets.token_urlsafe()
+    for written, meant in (("'bi'@'10.%'", f"'{user}'@'%'"), ("…", password),
+                           ("wh_analyst", named.user("analyst"))):  # fmt: skip
+        assert written in block
+        block = block.replace(written, meant)
+    given = [f"create role {role}", *grants.statements(settings, "%")]
+    given = [s for s in given if s == given[0] or s.endswith(f" to {role}")]
+    with database.connect(settings) as connection:
+        try:
+            for statement in (*given, *filter(None, block.split(";\n"))):
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+            yield {"host": settings.mysql.host, "port": settings.mysql.port, "user": user,
+                   "password": password, "charset": "utf8mb4"}  # fmt: skip
+        finally:
+            for statement in (f"drop user if exists '{user}'@'%'", f"drop role if exists {role}"):
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+@pytest.mark.mysql
+def test_a_bi_tool_gets_every_answer_and_nobody(demo: Demo, tool: dict[str, Any]) -> None:
+    settings = demo.on("mysql")
+    prefixed = {home: settings.database_prefix + home for home in HOMES}
+    encrypted = {"ssl": {"check_hostname": False, "verify_mode": "none"}}
+    with closing(pymysql.connect(**tool, **encrypted)) as link, link.cursor() as cursor:
+        for number, sql in QUESTIONS.items():
+            names = rf"\b({'|'.join(HOMES)})\."
+            cursor.execute(re.sub(names, lambda home: f"{prefixed[home[1]]}.", sql))
+            assert len(cursor.fetchall()) == len(answer(demo, "mysql", number)), number
+        for table in ("saas_unified_core.saas_users", "customer_management.customers"):
+            with pytest.raises(pymysql.OperationalError, match="denied"):
+                cursor.execute(f"select 1 from {settings.database_prefix}{table}")
+    with pytest.raises(pymysql.OperationalError, match="Access denied"):
+        pymysql.connect(**tool, ssl_disabled=True)
 
 
 def test_nothing_but_marts_views_and_labels_is_read() -> None:

@@ -13,11 +13,13 @@ from orchestration import database
 from orchestration.dbt_project import BuildResult, dbt_arguments, run_dbt, summarise, target_path
 from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import metadata_of, table_named
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
 AS_OF = datetime(2026, 6, 30, 12)
 # Long before the days that a build looks back to: a first build starts with the oldest row.
 LONG_AGO = datetime(2026, 5, 3, 9)
+# README.md's command; on MySQL its target is dev_mysql.
+COMMAND = "dbt build -s wework --target dev"
 
 
 def _build(settings: Settings, select: str = "wework") -> BuildResult:
@@ -65,6 +67,7 @@ def settings(module_engine_settings: Settings) -> Settings:
 
 
 def test_a_developer_builds_beside_what_is_shared(settings: Settings) -> None:
+    assert f"`{COMMAND}`" in (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
     usage = "{}wework_platform.wework_tenant_usage"
     sent = f"select sent_messages from {usage} where stat_date = '{LONG_AGO:%Y-%m-%d}'"
     result = _build(settings)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import threading
+import signal
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,10 +18,11 @@ from typing import Any
 import pytest
 import screens
 import yaml
+from commands import shell, variables_of
 from playwright.sync_api import sync_playwright
 from warehouses import Demo
 
-from orchestration import docs
+from orchestration import cli, docs
 from orchestration.dbt_project import target_path
 from orchestration.errors import WarehouseError
 from orchestration.governance.grants import statements
@@ -189,33 +192,43 @@ def test_the_site_is_served_to_this_machine(demo: Demo, tmp_path: Path) -> None:
         docs.serve(settings, 0, say=print)
     docs.site_folder(settings).mkdir(parents=True)
     (docs.site_folder(settings) / "index.html").write_text("here it is")
-    address: list[str] = []
-    told = threading.Event()
+    command = [Path(sys.executable).with_name("warehouse"), "docs", "--serve", "--port", "0"]
+    with subprocess.Popen(
+        command, env=variables_of(settings, PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as server:  # fmt: skip
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().split()[0]
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                assert answer.read() == b"here it is"
+        finally:
+            server.send_signal(signal.SIGINT)  # Ctrl-C
+        assert server.wait(timeout=20) == cli.INTERRUPTED
 
-    def say(text: str) -> None:
-        address.append(text.split()[0])
-        told.set()
 
-    threading.Thread(
-        target=docs.serve, args=(settings, 0), kwargs={"say": say}, daemon=True
-    ).start()
-    assert told.wait(10) and address[0].startswith("http://127.0.0.1:")
-    with urllib.request.urlopen(address[0], timeout=10) as answer:
-        assert answer.read() == b"here it is"
-
-
-@pytest.mark.slow
 def test_the_whole_site(demo: Demo, tmp_path: Path) -> None:
-    """Every link of the first page leads somewhere, and the dictionary covers all domains."""
-    settings = demo.on("embedded")
-    lines = docs.write_docs(replace(settings, local_dir=tmp_path), progress=lambda _: None)
-    folder = docs.site_folder(replace(settings, local_dir=tmp_path))
-    assert lines[0] == f"open {folder / 'index.html'}"
+    """Every link of the first page leads somewhere, and the dictionary covers all domains.
+
+    No page runs over its width or says a word in the console, in light, in dark or on paper.
+    """
+    settings = replace(demo.on("embedded"), local_dir=tmp_path)
+    done = shell("make screens" if CHROMIUM else "make docs", settings)
+    assert done.code == 0, done.text[-4000:]
+    folder = docs.site_folder(settings)
+    assert f"open {folder / 'index.html'}\n" in done.out
+    if CHROMIUM:
+        taken = [Path(line) for line in done.out.splitlines() if line.endswith(".png")]
+        assert len(taken) == len(screens.PAGES) * len(screens.WIDTHS) * 2
+        for name in screens.PAGES:
+            looks = [
+                f.read_bytes() for f in taken if re.fullmatch(rf"{name}-1280-\w+\.png", f.name)
+            ]
+            assert len({*looks}) == 2, f"{name} is as light in the dark"
+            assert (taken[0].parent / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     links = Page(folder / "index.html").links
     assert len(links) == 5
     assert [link for link in links if not (folder / link).is_file()] == []
     pages = {file.stem for file in (folder / "dictionary").glob("*.html")}
     assert pages == {"index", "platform", *DATABASES}
-    if CHROMIUM:
-        pictures = screens.take(folder, tmp_path / "screens")
-        assert [(p.file.name, p.said) for p in pictures if p.is_too_wide or p.said] == []

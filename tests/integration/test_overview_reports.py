@@ -15,7 +15,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import screens
 from oracles import health
 from oracles.base import DAY, Raw, half_up
 from oracles.base import ratio as exact
@@ -620,22 +619,6 @@ def test_a_folder_gets_all_pages_and_a_file_one(demo: Demo, tmp_path: Path) -> N
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         linked = set(re.findall(r'<a href="([^"]+)"', file.read_text("utf-8")))
         assert linked == {other.name for other in files}
-
-
-@pytest.mark.skipif(screens.chromium() is None, reason="no Chromium: `make browser` installs it")
-def test_pages_fit_a_desk_a_phone_and_paper(demo: Demo, tmp_path: Path) -> None:
-    """In light and dark, without a word in the console; `make screens` keeps the pictures."""
-    write_pages(demo.on("embedded"), tmp_path / "pages", "zh", domains=["wework", "health"])
-    wanted = {name: (f"{name}.html", "") for name in ("wework", "health")}
-    pictures = screens.take(tmp_path / "pages", tmp_path / "out", wanted)
-    assert len(pictures) == 2 * 2 * 2
-    assert [(p.file.name, p.said) for p in pictures if p.is_too_wide or p.said] == []
-    for name in wanted:
-        assert (tmp_path / "out" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-        shades = [
-            (tmp_path / "out" / f"{name}-1280-{s}.png").read_bytes() for s in ("light", "dark")
-        ]
-        assert shades[0] != shades[1]
 
 
 def run(demo: Demo, *arguments: str) -> Any:
