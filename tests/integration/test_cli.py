@@ -143,8 +143,8 @@ def test_help_says_defaults_and_what_it_ends_with(path, embedded_settings):
 NOT_AS_JSON = {
     "bench", "demo", "docs", "dagster", "manifest", "staging-docs", "mysql up", "mysql down",
     "mysql status", "mysql env", "mysql clients", "order create", "order status", "order cancel",
-    "order reschedule", "order assign", "order settle", "order states", "capacity change", "lake build",
-    "retention hold add", "retention hold release", "rule check", "rule schema",
+    "order reschedule", "order assign", "order settle", "order states", "capacity change",
+    "retention hold add", "retention hold release", "lake build", "rule check", "rule schema",
 }  # fmt: skip
 # What is done at once, or says itself what it is at: a server that starts, Dagster.
 WITHOUT_PROGRESS = {
