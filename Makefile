@@ -44,8 +44,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 .PHONY: setup
 setup: $(VENV)/.installed ## Make .venv and install the locked packages
 
+.PHONY: setup-spark
+setup-spark: setup ## Add Spark and dbt's adapter for it to .venv (the engine needs Java 17)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+	@command -v java >/dev/null || echo "warning: there is no java on the PATH; Spark needs a Java 17 runtime." >&2
+
 .PHONY: demo
-demo: setup ## Deploy, fill, build, test and validate (TARGET=embedded or mysql)
+demo: setup ## Deploy, fill, build, test and validate (TARGET=embedded, mysql or spark)
 	@if [ "$(TARGET)" = mysql ]; then $(BIN)/warehouse mysql up; fi
 	@$(BIN)/warehouse demo --target $(TARGET) --scale $(SCALE)
 
@@ -103,16 +108,18 @@ forward: setup ## Parse and build everything on DuckDB with the newest dbt, in .
 
 .PHONY: bench
 bench: setup mysql-up ## Measure side by side: generator, loaders, builds
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/warehouse bench
 
 .PHONY: audit
 audit: setup ## Hold the locked packages against known advisories, where a database of them answers
 	@$(BIN)/python tests/advisories.py
 
 .PHONY: lock
-lock: setup ## Resolve requirements.lock anew
+lock: setup ## Resolve requirements.lock and Spark's anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
 		--no-emit-index-url --no-strip-extras --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra spark --constraint requirements.lock --no-deps --universal \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements-spark.lock
 
 .PHONY: clean
 clean: ## Remove what was built and loaded; keep .venv and the MySQL server's packages

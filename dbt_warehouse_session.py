@@ -36,6 +36,11 @@ try:
     from dbt.adapters.mysql.connections import MySQLConnectionManager
 except ImportError:
     MySQLConnectionManager = None
+# An extra: `make setup-spark`.
+try:
+    from dbt.adapters.spark.connections import SparkConnectionManager
+except ImportError:
+    SparkConnectionManager = None
 try:
     from dbt.exceptions import DbtDatabaseError, FailedToConnectError
 except ImportError:
@@ -197,6 +202,19 @@ def _open_duckdb(original: Any, environment: type, creds: Any, plugins: Any = No
         pause = min(pause * 2, 1.0)
 
 
+def _open_spark(original: Any, manager: type, connection: Any) -> Any:
+    """Start our session first: dbt's own call then finds it, with its catalog and settings."""
+    if connection.state != "open":
+        from orchestration import spark
+
+        try:
+            spark.session(load_settings(target="embedded"))
+        except WarehouseError as error:
+            connection.handle, connection.state = None, "fail"
+            raise FailedToConnectError(str(error)) from None
+    return original(manager, connection)
+
+
 def _initialize_cursor(
     original: Any, environment: type, creds: Any, cursor: Any, *args: Any, **kwargs: Any
 ) -> Any:
@@ -281,5 +299,7 @@ if MySQLConnectionManager is not None:
     MySQLConnectionManager.add_query = functools.wraps(_mysql_add_query)(
         lambda manager, *args, **kwargs: add_mysql_query(_mysql_add_query, manager, *args, **kwargs)
     )
+if SparkConnectionManager is not None:
+    _wrap(SparkConnectionManager, "open", _open_spark)
 _by_qualified_name = QualifiedNameSelectorMethod.search
 QualifiedNameSelectorMethod.search = _select_by_name

@@ -28,31 +28,11 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
     """
     from orchestration import dbt_project
     from orchestration.ab_tests import refresh_ab_test_results
-    from orchestration.sampledata.generate import generate
-    from orchestration.sampledata.load import load
-    from orchestration.sampledata.plan import make_plan
-    from orchestration.schema.deploy import deploy
     from orchestration.validation import validate
 
-    data = settings.local_dir / "data" / scale
-    day = settings.as_of.date() if settings.as_of else loaded_day(data) or clock.today(settings)
-    settings = replace(settings, as_of=settings.as_of or parse_as_of(day.isoformat()))
-    make_plan(scale, seed, day)  # refuses what makes no sense before anything is done
     seconds: dict[str, float] = {}
-
-    with _timed(seconds, "deploy", progress, "deploying the six databases"):
-        deploy(settings, progress=_silent)
-    with _timed(seconds, "generate", progress, f"generating sample data up to {day}"):
-        generate(
-            settings,
-            scale=scale,
-            seed=seed,
-            end_date=day.isoformat(),
-            directory=data,
-            progress=_silent,
-        )
-    with _timed(seconds, "load", progress, "loading it"):
-        loaded = load(settings, data, progress=_silent)
+    data = settings.local_dir / "data" / scale
+    settings, loaded = load_sample(settings, scale, seed, seconds, progress)
 
     stamp = _stamp(settings)
     fingerprint = build_fingerprint(settings, data)
@@ -81,6 +61,36 @@ def run_demo(settings: Settings, *, scale: str, seed: int, say: Say, progress: S
     else:
         say(checked.summary())
     return 0 if checked.success else 1
+
+
+def load_sample(
+    settings: Settings, scale: str, seed: int, seconds: dict[str, float], progress: Say
+) -> tuple[Settings, Any]:
+    """Deploy, generate and load; the settings with the demo's clock, and what was loaded."""
+    from orchestration.sampledata.generate import generate
+    from orchestration.sampledata.load import load
+    from orchestration.sampledata.plan import make_plan
+    from orchestration.schema.deploy import deploy
+
+    data = settings.local_dir / "data" / scale
+    day = settings.as_of.date() if settings.as_of else loaded_day(data) or clock.today(settings)
+    settings = replace(settings, as_of=settings.as_of or parse_as_of(day.isoformat()))
+    make_plan(scale, seed, day)  # refuses what makes no sense before anything is done
+
+    with _timed(seconds, "deploy", progress, "deploying the six databases"):
+        deploy(settings, progress=_silent)
+    with _timed(seconds, "generate", progress, f"generating sample data up to {day}"):
+        generate(
+            settings,
+            scale=scale,
+            seed=seed,
+            end_date=day.isoformat(),
+            directory=data,
+            progress=_silent,
+        )
+    with _timed(seconds, "load", progress, "loading it"):
+        loaded = load(settings, data, progress=_silent)
+    return settings, loaded
 
 
 def until_the_demo_ends(settings: Settings) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -288,13 +289,18 @@ def mysql_connection(env: Mapping[str, str], local_dir: Path) -> MySQLConnection
         ) from None
 
 
-def development_mask_key(local_dir: Path) -> str:
+def development_archive_key(local_dir: Path) -> str:
+    """A random key for development archives, as WAREHOUSE_ARCHIVE_KEY wants it."""
+    return base64.b64encode(bytes.fromhex(development_mask_key(local_dir, "archive_key"))).decode()
+
+
+def development_mask_key(local_dir: Path, name: str = "mask_key") -> str:
     """A random key for development data, made on first use, readable by its owner only."""
-    file = local_dir / "mask_key"
+    file = local_dir / name
     if not file.exists():
         local_dir.mkdir(parents=True, exist_ok=True)
         # Written aside and linked: of two processes that come at once, one key wins, whole.
-        fresh = local_dir / f".mask_key.{os.getpid()}.{secrets.token_hex(4)}"
+        fresh = local_dir / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as handle:
             handle.write(secrets.token_hex(32) + "\n")

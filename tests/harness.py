@@ -58,12 +58,15 @@ from typing import Any
 
 import duckdb
 import pymysql
+import pytest
 import yaml
 
 import dbt_warehouse_session as session
+from orchestration.errors import WarehouseError
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import Column
-from orchestration.settings import PROJECT_ROOT, MySQLConnection
+from orchestration.settings import PROJECT_ROOT, MySQLConnection, load_settings
+from orchestration.spark import spark_type
 
 UNIT_TESTS = PROJECT_ROOT / "tests" / "unit"
 MASK_KEY = "a-key-for-tests-only-0123456789abcdef"
@@ -114,6 +117,55 @@ class SqlEngine:
             for column, data_type in types.items()
         ]
         self.execute(f"insert into {name} values " + ", ".join([one] * len(rows)), values)
+
+
+class SparkEngine(SqlEngine):
+    """This process's Spark session; scratch tables are temporary views of literals."""
+
+    def __init__(self, spark: Any) -> None:
+        """Take over the session."""
+        super().__init__(None, "spark", "", "")
+        self._spark = spark
+
+    def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of a SELECT."""
+        found = self._spark.sql(sql)
+        return found.columns, [tuple(row) for row in found.collect()]
+
+    def create(self, name: str, types: Mapping[str, str], rows: Sequence[Row]) -> None:
+        """(Re)create a view of these columns and rows; what a row lacks is NULL."""
+        kinds = {column: spark_type(Column("", kind, "", "")) for column, kind in types.items()}
+        typed = ", ".join(f"cast(`{c}` as {kind}) as `{c}`" for c, kind in kinds.items())
+        names = ", ".join(f"`{column}`" for column in types)
+        listed = [[_literal(_parameter(row.get(c), types[c])) for c in types] for row in rows]
+        values = ", ".join(f"({', '.join(row)})" for row in listed or [["null"] * len(types)])
+        self._spark.sql(
+            f"create or replace temporary view {name} as select {typed}"
+            f" from values {values} as given_rows ({names}) where {'1 = 1' if rows else '1 = 0'}"
+        )
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "cast(null as string)"
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@contextmanager
+def open_spark(folder: Path) -> Iterator[SparkEngine]:
+    """Spark on this machine; skips where it is not installed (`make setup-spark`, Java 17)."""
+    from orchestration import spark
+
+    try:
+        spark.require()
+    except WarehouseError as error:
+        pytest.skip(str(error))
+    environment = {"WAREHOUSE_LOCAL_DIR": str(folder), "WAREHOUSE_MASK_KEY": MASK_KEY}
+    spark.stop()
+    try:
+        yield SparkEngine(spark.session(load_settings(environment)))
+    finally:
+        spark.stop()
 
 
 @contextmanager

@@ -13,3 +13,8 @@
 {% macro duckdb__server_clock() -%}
     date_trunc('second', timezone('Asia/Shanghai', now()))
 {%- endmacro %}
+
+{#- The session's zone is UTC, and its timestamps have none (orchestration/spark.py). -#}
+{% macro spark__server_clock() -%}
+    cast(date_trunc('second', from_utc_timestamp(current_timestamp(), 'Asia/Shanghai')) as timestamp_ntz)
+{%- endmacro %}

@@ -8,3 +8,5 @@
 {% macro mysql__by_code_point(expression) -%} ({{ expression }} collate utf8mb4_0900_bin) {%- endmacro %}
 
 {% macro duckdb__by_code_point(expression) -%} {{ expression }} {%- endmacro %}
+
+{% macro spark__by_code_point(expression) -%} {{ expression }} {%- endmacro %}

@@ -28,3 +28,16 @@
     {%- else -%} {{ return(data_type) }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- Timestamps are wall clock, without a zone; times of day are text, as in the lake. -#}
+{% macro spark__cast_type(data_type) -%}
+    {%- set base = data_type.split('(')[0].split(' ')[0] -%}
+    {%- if data_type == 'tinyint(1)' -%} {{ return('boolean') }}
+    {%- elif base in ('tinyint', 'smallint') -%} {{ return('smallint') }}
+    {%- elif base in ('mediumint', 'int', 'integer') -%} {{ return('int') }}
+    {%- elif base in ('varchar', 'char', 'enum', 'text', 'mediumtext', 'longtext', 'string', 'json', 'time') -%}
+        {{ return('string') }}
+    {%- elif base in ('timestamp', 'datetime') -%} {{ return('timestamp_ntz') }}
+    {%- else -%} {{ return(data_type) }}
+    {%- endif -%}
+{%- endmacro %}

@@ -12,3 +12,7 @@
 {% macro mysql__type_int() -%} {{ return('signed') }} {%- endmacro %}
 
 {% macro mysql__type_boolean() -%} {{ return('signed') }} {%- endmacro %}
+
+{% macro spark__type_timestamp() -%} {{ return('timestamp_ntz') }} {%- endmacro %}
+
+{% macro spark__type_float() -%} {{ return('double') }} {%- endmacro %}

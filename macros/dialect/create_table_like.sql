@@ -12,3 +12,7 @@
     select * from {{ model_relation }}
     limit 0
 {%- endmacro %}
+
+{% macro spark__create_table_like(relation, model_relation) -%}
+    create table {{ relation }} like {{ model_relation }}
+{%- endmacro %}

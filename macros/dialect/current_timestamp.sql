@@ -7,3 +7,7 @@
 {% macro mysql__snapshot_get_time() -%} {{ as_of() }} {%- endmacro %}
 
 {% macro duckdb__snapshot_get_time() -%} {{ as_of() }} {%- endmacro %}
+
+{% macro spark__current_timestamp() -%} {{ as_of() }} {%- endmacro %}
+
+{% macro spark__snapshot_get_time() -%} {{ as_of() }} {%- endmacro %}

@@ -15,3 +15,7 @@
 {% macro duckdb__date_trunc(datepart, date) -%}
     date_trunc('{{ datepart }}', cast({{ date }} as timestamp))
 {%- endmacro %}
+
+{% macro spark__date_trunc(datepart, date) -%}
+    cast(date_trunc('{{ datepart }}', {{ date }}) as timestamp_ntz)
+{%- endmacro %}

@@ -6,3 +6,7 @@
 {% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
     (cast({{ from_date_or_timestamp }} as timestamp) + interval ({{ interval }}) {{ datepart }})
 {%- endmacro %}
+
+{% macro spark__dateadd(datepart, interval, from_date_or_timestamp) -%}
+    {{ shift_time(from_date_or_timestamp, interval, datepart) }}
+{%- endmacro %}

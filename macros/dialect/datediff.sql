@@ -28,3 +28,17 @@
         date_diff('{{ datepart }}', cast({{ first_date }} as timestamp), cast({{ second_date }} as timestamp))
     {%- endif -%}
 {%- endmacro %}
+
+{% macro spark__datediff(first_date, second_date, datepart) -%}
+    {%- set first, second = 'cast(' ~ first_date ~ ' as timestamp_ntz)', 'cast(' ~ second_date ~ ' as timestamp_ntz)' -%}
+    {%- if datepart in ('year', 'quarter', 'month') -%}
+        {%- set per_year = {'year': 1, 'quarter': 4, 'month': 12}[datepart] -%}
+        ((extract(year from {{ second }}) - extract(year from {{ first }})) * {{ per_year }}
+        {%- if datepart != 'year' %} + extract({{ datepart }} from {{ second }}) - extract({{ datepart }} from {{ first }}){% endif -%}
+        )
+    {%- elif datepart == 'week' -%} (datediff({{ week_start(second) }}, {{ week_start(first) }}) div 7)
+    {%- elif datepart == 'day' -%} datediff(cast({{ second }} as date), cast({{ first }} as date))
+    {%- else -%}
+        timestampdiff({{ datepart }}, {{ dbt.date_trunc(datepart, first) }}, {{ dbt.date_trunc(datepart, second) }})
+    {%- endif -%}
+{%- endmacro %}

@@ -6,3 +6,5 @@
 {% macro mysql__day_of_week(day) -%} (weekday({{ day }}) + 1) {%- endmacro %}
 
 {% macro duckdb__day_of_week(day) -%} isodow({{ day }}) {%- endmacro %}
+
+{% macro spark__day_of_week(day) -%} (weekday({{ day }}) + 1) {%- endmacro %}

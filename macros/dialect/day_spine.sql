@@ -32,3 +32,19 @@
             ) as date
         ) as date_day
 {%- endmacro %}
+
+{#- A sequence that would run backwards is an error. -#}
+{% macro spark__day_spine(first_day, last_day) -%}
+    select date_add(spine_ends.first_day, spine_days.days_later) as date_day
+    from (
+        select
+            cast({{ first_day }} as date) as first_day,
+            cast({{ last_day }} as date) as last_day
+    ) as spine_ends
+    lateral view explode(
+        case
+            when spine_ends.first_day <= spine_ends.last_day
+                then sequence(0, datediff(spine_ends.last_day, spine_ends.first_day))
+        end
+    ) spine_days as days_later
+{%- endmacro %}

@@ -11,3 +11,7 @@
 {% macro duckdb__days_between(from_moment, to_moment) -%}
     date_diff('day', cast({{ from_moment }} as date), cast({{ to_moment }} as date))
 {%- endmacro %}
+
+{% macro spark__days_between(from_moment, to_moment) -%}
+    datediff(cast({{ to_moment }} as date), cast({{ from_moment }} as date))
+{%- endmacro %}

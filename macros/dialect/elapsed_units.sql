@@ -7,3 +7,7 @@
 {% macro duckdb__elapsed_units(unit, from_moment, to_moment) -%}
     date_sub('{{ unit }}', cast({{ from_moment }} as timestamp), cast({{ to_moment }} as timestamp))
 {%- endmacro %}
+
+{% macro spark__elapsed_units(unit, from_moment, to_moment) -%}
+    timestampdiff({{ unit }}, cast({{ from_moment }} as timestamp_ntz), cast({{ to_moment }} as timestamp_ntz))
+{%- endmacro %}

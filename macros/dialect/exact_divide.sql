@@ -27,3 +27,19 @@
         as decimal(30,{{ scale }})
     )
 {%- endmacro %}
+
+{#- A quotient of decimals may be rounded at its sixth decimal: divide whole numbers, less what remains. -#}
+{% macro spark__exact_divide(numerator, denominator, scale) -%}
+    {%- set n = 'cast(cast(' ~ numerator ~ ' as decimal(38,6)) * 1000000 as decimal(38,0))' -%}
+    {%- set d = 'nullif(cast(cast(' ~ denominator ~ ' as decimal(38,6)) * 1000000 as decimal(38,0)), 0)' -%}
+    {%- set dividend -%}
+        cast(2 * abs({{ n }}) * {{ 10 ** scale }} + abs({{ d }}) as decimal(38,0))
+    {%- endset -%}
+    {%- set divisor = 'cast(2 * abs(' ~ d ~ ') as decimal(38,0))' -%}
+    cast(
+        cast(cast({{ dividend }} - {{ dividend }} % {{ divisor }} as decimal(38,0)) / {{ divisor }} as decimal({{ 30 - scale }},0))
+        * case when {{ n }} < 0 then -1 else 1 end * case when {{ d }} < 0 then -1 else 1 end
+        * {{ '1' if scale == 0 else '0.' ~ '0' * (scale - 1) ~ '1' }}
+        as decimal(30,{{ scale }})
+    )
+{%- endmacro %}

@@ -10,3 +10,7 @@
 {% macro duckdb__integer_divide(numerator, denominator) -%}
     (({{ numerator }}) // nullif({{ denominator }}, 0))
 {%- endmacro %}
+
+{% macro spark__integer_divide(numerator, denominator) -%}
+    (({{ numerator }}) div nullif({{ denominator }}, 0))
+{%- endmacro %}

@@ -6,3 +6,5 @@
 {% macro mysql__iso_year_week(day) -%} yearweek({{ day }}, 3) {%- endmacro %}
 
 {% macro duckdb__iso_year_week(day) -%} (isoyear({{ day }}) * 100 + week({{ day }})) {%- endmacro %}
+
+{% macro spark__iso_year_week(day) -%} (extract(yearofweek from {{ day }}) * 100 + extract(week from {{ day }})) {%- endmacro %}

@@ -38,3 +38,16 @@
                 {%- endif %}
     end
 {%- endmacro %}
+
+{#- A cast to a whole number cuts: round first. -#}
+{% macro spark__json_number(document, path, data_type) -%}
+    {%- set text = 'get_json_object(' ~ document ~ ', ' ~ path ~ ')' -%}
+    {%- set type = cast_type(data_type) -%}
+    case
+        when {{ text }} rlike '^-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$'
+            then
+                {%- if type in ('smallint', 'int', 'bigint') %} try_cast(round(try_cast({{ text }} as decimal(38,10)), 0) as {{ type }})
+                {%- else %} try_cast({{ text }} as {{ type }})
+                {%- endif %}
+    end
+{%- endmacro %}

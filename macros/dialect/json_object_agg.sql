@@ -15,3 +15,13 @@
         ) || '}' as json
     )
 {%- endmacro %}
+
+{% macro spark__json_object_agg(name, value) -%}
+    case
+        when count({{ name }}) > 0
+            then to_json(
+                map_from_entries(sort_array(collect_list(struct({{ name }} as name, {{ value }} as value)))),
+                map('ignoreNullFields', 'false')
+            )
+    end
+{%- endmacro %}

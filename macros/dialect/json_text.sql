@@ -17,3 +17,8 @@
             then json_extract_string({{ document }}, {{ path }})
     end
 {%- endmacro %}
+
+{% macro spark__json_text(document, path) -%}
+    {%- set part = 'get_json_object(' ~ document ~ ', ' ~ path ~ ')' -%}
+    case when not {{ spark_is_json_tree(part) }} then {{ part }} end
+{%- endmacro %}

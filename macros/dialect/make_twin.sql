@@ -4,6 +4,10 @@
     {% do adapter.dispatch('make_twin', 'saas_warehouse')(relation, twin) %}
 {%- endmacro %}
 
+{% macro default__make_twin(relation, twin) -%}
+    {{ exceptions.raise_compiler_error('make_twin: Spark overwrites partitions, without a twin.') }}
+{%- endmacro %}
+
 {#- Within the build's transaction, and never seen by others: no keys are needed. -#}
 {% macro duckdb__make_twin(relation, twin) -%}
     {% call statement('drop_twin') %}drop table if exists {{ twin }}{% endcall %}

@@ -10,3 +10,5 @@
 {% macro mysql__matches(expression, pattern) -%} regexp_like({{ expression }}, '{{ pattern }}', 'c') {%- endmacro %}
 
 {% macro duckdb__matches(expression, pattern) -%} regexp_matches({{ expression }}, '{{ pattern }}') {%- endmacro %}
+
+{% macro spark__matches(expression, pattern) -%} ({{ expression }} rlike '{{ pattern }}') {%- endmacro %}

@@ -6,3 +6,5 @@
 {% macro mysql__quarter_start(day) -%} (makedate(year({{ day }}), 1) + interval (quarter({{ day }}) - 1) quarter) {%- endmacro %}
 
 {% macro duckdb__quarter_start(day) -%} cast(date_trunc('quarter', {{ day }}) as date) {%- endmacro %}
+
+{% macro spark__quarter_start(day) -%} cast(trunc(cast({{ day }} as date), 'QUARTER') as date) {%- endmacro %}

@@ -22,3 +22,12 @@
         {%- endfor -%}
     )
 {%- endmacro %}
+
+{% macro spark__row_id_text(expressions) -%}
+    concat(
+        {%- for e in expressions -%}
+            coalesce(concat(length(cast({{ e }} as string)), ':', cast({{ e }} as string)), 'null')
+            {{- ", ';', " if not loop.last -}}
+        {%- endfor -%}
+    )
+{%- endmacro %}

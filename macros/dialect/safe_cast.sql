@@ -22,3 +22,12 @@
     {%- else -%} cast({{ field }} as {{ cast_as }})
     {%- endif -%}
 {%- endmacro %}
+
+{#- A cast to a whole number cuts, and of a text with decimals gives nothing. -#}
+{% macro spark__safe_cast(field, type) -%}
+    {%- set cast_as = cast_type(type) -%}
+    {%- if cast_as in ('smallint', 'int', 'bigint') -%}
+        try_cast(round(try_cast({{ field }} as decimal(38,10)), 0) as {{ cast_as }})
+    {%- else -%} try_cast({{ field }} as {{ cast_as }})
+    {%- endif -%}
+{%- endmacro %}

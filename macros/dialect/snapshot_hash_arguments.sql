@@ -2,3 +2,5 @@
 {% macro mysql__snapshot_hash_arguments(args) -%} {{ row_id(args) }} {%- endmacro %}
 
 {% macro duckdb__snapshot_hash_arguments(args) -%} {{ row_id(args) }} {%- endmacro %}
+
+{% macro spark__snapshot_hash_arguments(args) -%} {{ row_id(args) }} {%- endmacro %}

@@ -16,3 +16,13 @@
                 {%- endif %}
     end
 {%- endmacro %}
+
+{#- Its own gives an empty text beyond the last. -#}
+{% macro spark__split_part(string_text, delimiter_text, part_number) -%}
+    case
+        when
+            (length({{ string_text }}) - length(replace({{ string_text }}, {{ delimiter_text }}, '')))
+            div length({{ delimiter_text }}) + 1 >= {{ part_number | abs }}
+            then split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+    end
+{%- endmacro %}

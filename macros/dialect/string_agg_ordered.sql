@@ -19,3 +19,24 @@
 {% macro duckdb__string_agg_ordered(expression, separator, distinct, order_by) -%}
     string_agg({{ 'distinct ' if distinct }}{{ expression }}, '{{ separator }}' order by {{ order_by or expression }})
 {%- endmacro %}
+
+{#- collect_list keeps no order: the texts are sorted behind it, with what they are ordered by. -#}
+{% macro spark__string_agg_ordered(expression, separator, distinct, order_by) -%}
+    {%- set place = (order_by or expression) | replace(' desc', '') -%}
+    {%- if distinct -%}
+        {%- set texts = 'sort_array(collect_set(' ~ expression ~ '))' -%}
+    {%- else -%}
+        {%- set texts -%}
+            transform(
+                sort_array(
+                    collect_list(
+                        case when {{ expression }} is not null then struct({{ place }} as place, {{ expression }} as text) end
+                    ),
+                    {{ 'false' if (order_by or '').endswith(' desc') else 'true' }}
+                ),
+                one -> one.text
+            )
+        {%- endset -%}
+    {%- endif -%}
+    case when count({{ expression }}) > 0 then array_join({{ texts }}, '{{ separator }}') end
+{%- endmacro %}

@@ -3,6 +3,10 @@
     {% do adapter.dispatch('swap_twin', 'saas_warehouse')(relation, twin) %}
 {%- endmacro %}
 
+{% macro default__swap_twin(relation, twin) -%}
+    {{ exceptions.raise_compiler_error('swap_twin: Spark overwrites partitions, without a twin.') }}
+{%- endmacro %}
+
 {#- DuckDB cannot rename a table that has indexes: the rows move, in the build's transaction. -#}
 {% macro duckdb__swap_twin(relation, twin) -%}
     {% call statement('empty_table') %}delete from {{ relation }}{% endcall %}

@@ -11,3 +11,8 @@
 {% macro mysql__temporary_table(name) -%}
     {{ adapter.quote(this.schema) }}.{{ adapter.quote(name) }}
 {%- endmacro %}
+
+{#- No session of Spark has tables of its own. -#}
+{% macro spark__temporary_table(name) -%}
+    {{ this.schema }}.{{ adapter.quote(name) }}
+{%- endmacro %}

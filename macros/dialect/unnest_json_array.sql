@@ -19,3 +19,13 @@
             generate_subscripts(json_extract({{ document }}, '$[*]'), 1) as item_number
     ) as {{ alias }}
 {%- endmacro %}
+
+{#- Elements come as text without quotes: what is no object and no array is made a JSON text again. -#}
+{% macro spark__unnest_json_array(document, alias) -%}
+    cross join lateral (
+        select
+            position + 1 as item_number,
+            case when {{ spark_is_json_tree('text') }} then text else {{ spark_json_string('text') }} end as item
+        from (select posexplode(from_json({{ document }}, 'array<string>')) as (position, text)) as elements
+    ) as {{ alias }}
+{%- endmacro %}

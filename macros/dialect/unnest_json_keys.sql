@@ -14,3 +14,7 @@
 {% macro duckdb__unnest_json_keys(document, alias) -%}
     cross join lateral (select unnest(json_keys({{ document }})) as json_key) as {{ alias }}
 {%- endmacro %}
+
+{% macro spark__unnest_json_keys(document, alias) -%}
+    cross join lateral (select explode(json_object_keys({{ document }})) as json_key) as {{ alias }}
+{%- endmacro %}

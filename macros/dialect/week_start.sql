@@ -6,3 +6,5 @@
 {% macro mysql__week_start(day) -%} (cast({{ day }} as date) - interval (weekday({{ day }})) day) {%- endmacro %}
 
 {% macro duckdb__week_start(day) -%} cast(date_trunc('week', {{ day }}) as date) {%- endmacro %}
+
+{% macro spark__week_start(day) -%} cast(trunc(cast({{ day }} as date), 'WEEK') as date) {%- endmacro %}

@@ -6,3 +6,5 @@
 {% macro mysql__year_month(day) -%} date_format({{ day }}, '%Y-%m') {%- endmacro %}
 
 {% macro duckdb__year_month(day) -%} strftime({{ day }}, '%Y-%m') {%- endmacro %}
+
+{% macro spark__year_month(day) -%} date_format({{ day }}, 'yyyy-MM') {%- endmacro %}

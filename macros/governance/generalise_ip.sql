@@ -66,3 +66,35 @@
             ) || '::/48'
     end
 {%- endmacro %}
+
+{#- As on DuckDB. -#}
+{% macro spark__ipv6_network(ip) -%}
+    {%- set ends = "split(" ~ ip ~ ", '::')" -%}
+    {%- set given = "size(filter(split(" ~ ip ~ ", ':'), g -> g <> ''))" -%}
+    {%- set groups -%}
+        concat(
+            filter(split(try_element_at({{ ends }}, 1), ':'), g -> g <> ''),
+            case
+                when size({{ ends }}) = 2 then array_repeat('0', 8 - {{ given }})
+                else cast(array() as array<string>)
+            end,
+            filter(split(coalesce(try_element_at({{ ends }}, 2), ''), ':'), g -> g <> '')
+        )
+    {%- endset -%}
+    case
+        when
+            {{ ip }} rlike '^([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}$'
+            or (
+                {{ ip }} rlike '^([0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4})*)?::([0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4})*)?$'
+                and {{ given }} <= 7
+            )
+            then concat(
+                lower(
+                    array_join(
+                        transform(slice({{ groups }}, 1, 3), g -> coalesce(nullif(trim(leading '0' from g), ''), '0')), ':'
+                    )
+                ),
+                '::/48'
+            )
+    end
+{%- endmacro %}

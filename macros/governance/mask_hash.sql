@@ -47,3 +47,7 @@
         )
     )
 {%- endmacro %}
+
+{#- A function of the session's own (orchestration/spark.py), so that no plan of Spark's holds the pads; without
+    it the query is refused. -#}
+{% macro spark__mask_hash(expression) -%} warehouse_mask(cast({{ expression }} as string)) {%- endmacro %}

@@ -31,22 +31,16 @@ openings as (
         tenant_id,
         observed_from,
         coalesce(
-            (
-                select history.new_status
-                from {{ history }} as history
-                where history.account_id = accounts.account_id
-                    and history.created_at < accounts.observed_from
-                order by history.created_at desc, {{ by_code_point('history.status_change_id') }} desc
-                limit 1
-            ),
-            (
-                select coalesce(history.old_status, 'CREATED')
-                from {{ history }} as history
-                where history.account_id = accounts.account_id
-                    and history.created_at is not null
-                order by history.created_at, {{ by_code_point('history.status_change_id') }}
-                limit 1
-            ),
+            {{ first_row_value(
+                'history.new_status', history ~ ' as history',
+                'history.account_id = accounts.account_id and history.created_at < accounts.observed_from',
+                ['history.created_at', by_code_point('history.status_change_id')]
+            ) }},
+            {{ first_row_value(
+                "coalesce(history.old_status, 'CREATED')", history ~ ' as history',
+                'history.account_id = accounts.account_id and history.created_at is not null',
+                ['history.created_at', by_code_point('history.status_change_id')], descending=false
+            ) }},
             status
         ) as status
     from accounts

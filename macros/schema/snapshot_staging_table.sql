@@ -9,6 +9,10 @@
     {{ snapshot_rows(strategy, source_sql, target_relation) }}
 {%- endmacro %}
 
+{% macro spark__snapshot_staging_table(strategy, source_sql, target_relation) -%}
+    {{ snapshot_rows(strategy, source_sql, target_relation) }}
+{%- endmacro %}
+
 
 {% macro snapshot_rows(strategy, source_sql, target_relation) -%}
     {%- set is_off = is_switched_off(model) -%}

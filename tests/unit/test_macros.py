@@ -1,8 +1,8 @@
-"""Every macro against given and expected rows, on both engines: tests/unit/macros/<macro>.yml.
+"""Every macro against given and expected rows, on all engines: tests/unit/macros/<macro>.yml.
 
 A file is one case or a list of them: `sql` calls the macro over a table `given`, whose columns have
 `types`; `given` and `expect` are CSV (an empty field is NULL, '' the empty text). The macro is
-right when both engines return exactly the expected rows.
+right when all engines return exactly the expected rows.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from harness import (
     compare,
     compile_macros,
     open_engine,
+    open_spark,
     read_csv,
     read_yaml,
 )
@@ -54,8 +55,21 @@ ORACLES = {
 }
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("mysql", marks=pytest.mark.mysql)])
-def engine(request: pytest.FixtureRequest) -> Iterator[SqlEngine]:
+ENGINES = (
+    "embedded",
+    pytest.param("mysql", marks=pytest.mark.mysql),
+    pytest.param("spark", marks=pytest.mark.slow),
+)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SqlEngine]:
+    if request.param == "spark":
+        with open_spark(tmp_path_factory.mktemp("spark")) as opened:
+            yield opened
+        return
     server = request.getfixturevalue("mysql_server") if request.param == "mysql" else None
     with open_engine(request.param, server) as opened:
         yield opened

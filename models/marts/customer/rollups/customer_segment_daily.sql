@@ -43,17 +43,13 @@ openings as (
 
     select
         segment_id,
-        (
-            select calculations.final_count
-            from {{ ref('stg_customer__segment_calculation_history') }} as calculations
-            where calculations.segment_id = segments.segment_id
-                and calculations.calculation_status = 'success'
-                and calculations.started_at < {{ day_start('segments.first_day') }}
-            order by
-                calculations.started_at desc,
-                {{ by_code_point('calculations.segment_calculation_id') }} desc
-            limit 1
-        ) as members
+        {{ first_row_value(
+            'calculations.final_count',
+            ref('stg_customer__segment_calculation_history') ~ ' as calculations',
+            "calculations.segment_id = segments.segment_id and calculations.calculation_status = 'success'"
+            ~ ' and calculations.started_at < ' ~ day_start('segments.first_day'),
+            ['calculations.started_at', by_code_point('calculations.segment_calculation_id')]
+        ) }} as members
     from segments
     where is_dynamic
 

@@ -18,27 +18,23 @@ with patients as (
         last_visit_at,
         last_record_at,
         -- a meter that sends twice has two rows at one instant
-        (
-            select vital_signs.vital_sign_id
-            from {{ ref('stg_health__vital_signs') }} as vital_signs
-            where vital_signs.patient_id = patients.patient_id
-            order by
-                vital_signs.measured_at desc,
-                vital_signs.created_at desc,
-                {{ by_code_point('vital_signs.vital_sign_id') }} desc
-            limit 1
-        ) as last_vital_sign_id,
-        (
-            select checkups.checkup_report_id
-            from {{ ref('stg_health__checkup_reports') }} as checkups
-            where checkups.patient_id = patients.patient_id
-            order by
-                checkups.checkup_date desc,
-                checkups.created_at desc,
-                {{ by_code_point('checkups.checkup_report_id') }} desc
-            limit 1
-        ) as last_checkup_report_id
-    from {{ ref('stg_health__patients') }} as patients
+        {{ first_row_value(
+            'vital_signs.vital_sign_id', ref('stg_health__vital_signs') ~ ' as vital_signs',
+            'vital_signs.patient_id = patients.patient_id',
+            [
+                'vital_signs.measured_at', 'vital_signs.created_at',
+                by_code_point('vital_signs.vital_sign_id'),
+            ]
+        ) }} as last_vital_sign_id,
+        {{ first_row_value(
+            'checkups.checkup_report_id', ref('stg_health__checkup_reports') ~ ' as checkups',
+            'checkups.patient_id = patients.patient_id',
+            [
+                'checkups.checkup_date', 'checkups.created_at',
+                by_code_point('checkups.checkup_report_id'),
+            ]
+        ) }} as last_checkup_report_id
+    from {{ ref('stg_health__patients') }} as patients -- noqa: AL05
 
 )
 

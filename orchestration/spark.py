@@ -1,0 +1,425 @@
+"""Spark over the lake: its session, the lake's tables as its sources, and dbt's build on them.
+
+The lake is what `warehouse lake sync --full` wrote, from either engine: closed months, and the last
+day for the rest. Each application table becomes an external table (or a view over two) of the same
+name. Sealed files of tables with sensitive columns are opened into Spark's own folder, which is a
+database's folder like MySQL's: only its user may read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration.dbt_project import BUILT, BuildResult, dbt_arguments, run_dbt, summarise
+from orchestration.errors import WarehouseError
+from orchestration.lake.days import Day, DayArchive, day_tables, read_day, sync_day
+from orchestration.retention.archive import Archive, Manifest, lake_type
+from orchestration.retention.policy import sealed_columns
+from orchestration.retention.rows import CHUNK_ROWS
+from orchestration.schema.record import Column, Table
+from orchestration.settings import Settings, development_archive_key, parse_as_of
+
+TARGET = "spark"
+LAKE = "lake"
+PART = "lake_part"
+# Spark 3.5 has no recursive CTE.
+NOT_HERE = ("v_user_permissions",)
+# Wall clock without a zone throughout, as in the databases; errors where a value does not fit.
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.sources.partitionOverwriteMode": "dynamic",
+    "spark.sql.legacy.createHiveTableByDefault": "false",
+    # Partitions are the folders that there are; a catalog that counts them too takes minutes.
+    "spark.sql.hive.manageFilesourcePartitions": "false",
+    # With it, Spark 3.5 cannot plan health_statistics (an error in the constraints of unions).
+    "spark.sql.constraintPropagation.enabled": "false",
+    "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+# For one machine; a cluster's own come from spark-defaults.conf (SPARK_CONF_DIR).
+LAPTOP = {
+    "spark.driver.memory": "3g",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+Progress = Callable[[str], None]
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table as Spark reads it: a folder of Parquet, and another one's months before `before`."""
+
+    table: Table
+    rows: int
+    folder: str
+    months: str = ""
+    before: str = ""
+    files: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """What must be the same for the table to stay as it is registered."""
+        parts = (self.rows, self.folder, self.months, self.before, self.files)
+        return repr((_columns(self.table), parts))
+
+
+def folder(settings: Settings) -> Path:
+    """Where Spark keeps its tables, its catalog and what it opened."""
+    own = settings.environment.get("WAREHOUSE_SPARK_DIR")
+    return Path(own).absolute() if own else settings.local_dir / "spark"
+
+
+def require() -> None:
+    """WarehouseError that says what is missing for Spark to start here."""
+    missing = [name for name in ("pyspark", "dbt.adapters.spark") if not _is_there(name)]
+    if missing:
+        raise WarehouseError(
+            f"Spark is not installed: {' and '.join(missing)} cannot be imported.",
+            fix="run `make setup-spark`, which adds it to .venv.",
+        )
+    if not (shutil.which("java") or _java_home()):
+        raise WarehouseError(
+            "Spark needs Java, and there is no `java` on the PATH and no JAVA_HOME.",
+            fix="install a Java 17 runtime (Debian: apt-get install openjdk-17-jre-headless).",
+        )
+
+
+def session(settings: Settings) -> Any:
+    """This process's Spark session, started on first use."""
+    require()
+    from pyspark.sql import SparkSession
+
+    with _LOCK:
+        if (known := SparkSession.getActiveSession() or SparkSession._instantiatedSession) is None:
+            place = folder(settings)
+            place.mkdir(parents=True, exist_ok=True)
+            place.chmod(0o700)
+            builder = SparkSession.builder.appName("warehouse").enableHiveSupport()
+            for name, value in {**SESSION, **_where(settings, place)}.items():
+                builder = builder.config(name, value)
+            known = builder.getOrCreate()
+            known.sparkContext.setLogLevel("ERROR")
+            _add_mask(known, settings)
+        return known
+
+
+def stop() -> None:
+    """End the session, if there is one, so that another folder can be opened."""
+    if not _is_there("pyspark"):
+        return
+    from pyspark.sql import SparkSession
+
+    with _LOCK:
+        if (known := SparkSession._instantiatedSession) is not None:
+            known.stop()
+
+
+def _where(settings: Settings, place: Path) -> dict[str, str]:
+    master = settings.environment.get("WAREHOUSE_SPARK_MASTER") or "local[2]"
+    catalog = f"jdbc:derby:;databaseName={place / 'metastore'};create=true"
+    return {
+        "spark.master": master,
+        "spark.sql.warehouse.dir": str(place / "warehouse"),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": catalog,
+        "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={place / 'derby.log'}",
+        **(LAPTOP if master.startswith("local") else {}),
+    }
+
+
+def _add_mask(spark: Any, settings: Settings) -> None:
+    """The function behind mask_hash: HMAC-SHA-256, whose key is in no SQL and in no plan."""
+    from pyspark.sql.types import StringType
+
+    key = settings.mask_key.encode()
+
+    def masked(text: str | None) -> str | None:
+        return None if text is None else hmac.new(key, text.encode(), "sha256").hexdigest()
+
+    spark.udf.register("warehouse_mask", masked, StringType())
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _java_home() -> bool:
+    return bool(home := os.environ.get("JAVA_HOME")) and (Path(home) / "bin" / "java").exists()
+
+
+def sources(settings: Settings, day: Day) -> Iterator[Source]:
+    """Every table's folders; what is sealed is opened on the way."""
+    months = Archive(settings)
+    of = date.fromisoformat(day.day)
+    today = DayArchive(settings, of, day.run)
+    for table in day_tables(settings):
+        if table.name not in day.tables:
+            raise WarehouseError(
+                f"The lake's day {day.day} has no {table.name}.",
+                fix="run `warehouse lake sync --full` with the domains that are built here.",
+            )
+        known = {
+            month: manifest
+            for month in (months.months(table) if table.retention else ())
+            if month < date.fromisoformat(day.open_from) and (manifest := months.peek(table, month))
+        }
+        rows = day.tables[table.name].rows + sum(found.rows for found in known.values())
+        if sealed_columns(table):
+            copies = [_opened(settings, months, table, m, found) for m, found in known.items()]
+            copies.append(_opened(settings, today, table, of, day.tables[table.name]))
+            _forget_others(copies)
+            files = tuple(copy.name for copy in copies)
+            yield Source(table, rows, f"file://{copies[0].parent}", files=files)
+        else:
+            where = _url(months, f"{months.root}/{table.name}") if known else ""
+            yield Source(table, rows, _url(today, today.folder(table)), where, day.open_from[:7])
+
+
+def _opened(
+    settings: Settings, archive: Archive, table: Table, of: date, manifest: Manifest
+) -> Path:
+    """A part with its sealed columns, copied once into Spark's own folder."""
+    told = f"{archive.url} {manifest.checksum} {manifest.columns}"
+    known = hashlib.sha256(told.encode()).hexdigest()[:24]
+    kind = "day" if isinstance(archive, DayArchive) else "month"
+    place = folder(settings) / "opened" / table.name / f"{PART}={kind}-{manifest.month}-{known}"
+    if not place.exists():
+        aside = place.with_name(f"_{place.name}.aside")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        _write(table, archive.rows(table, of, manifest), aside / "data.parquet")
+        aside.rename(place)
+    return place
+
+
+def _write(table: Table, rows: Iterator[Any], file: Path) -> None:
+    """All columns but the secret ones, which no model reads."""
+    import pyarrow.parquet as pq
+
+    columns = table.stored_columns
+    shown = [i for i, c in enumerate(columns) if c.classification != "secret"]
+    times = {i for i in shown if columns[i].base_type == "time"}
+    schema = pa.schema([(columns[i].name, lake_type(columns[i])) for i in shown])
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        chunk: list[Any] = []
+        for values in rows:
+            chunk.append(values)
+            if len(chunk) == CHUNK_ROWS:
+                writer.write_batch(_batch(chunk, shown, times, schema))
+                chunk = []
+        writer.write_batch(_batch(chunk, shown, times, schema))
+
+
+def _batch(rows: list[Any], shown: list[int], times: set[int], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = []
+    for n, i in enumerate(shown):
+        values = [row[i] for row in rows]
+        if i in times:
+            values = [value and value.isoformat() for value in values]
+        arrays.append(pa.array(values, schema.field(n).type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _forget_others(copies: list[Path]) -> None:
+    """Copies of a table's parts that were renewed since, or left by a killed run."""
+    for other in set(copies[0].parent.iterdir()) - set(copies):
+        shutil.rmtree(other)
+
+
+def _url(archive: Archive, where: str) -> str:
+    # not as_uri(): Spark takes `day%3D2026-06-30` for a folder that is not there, and empty
+    return (
+        f"file://{where}"
+        if archive.fs.protocol[0] == "file"
+        else archive.fs.unstrip_protocol(where)
+    )
+
+
+def register(settings: Settings, source: Source) -> None:
+    """Put the table anew into Spark's catalog; its rows are the lake's files, counted once."""
+    spark = session(settings)
+    name = _register(settings, spark, source)
+    if (found := spark.table(name).count()) != source.rows:
+        raise WarehouseError(
+            f"Spark sees {found:,} rows of {source.table.name} where the lake's manifests have "
+            f"{source.rows:,}.",
+            fix="let `warehouse lake sync --full` end, and see whether Spark's machines reach "
+            f"{source.folder}.",
+        )
+
+
+def _register(settings: Settings, spark: Any, source: Source) -> str:
+    schema = f"{settings.database_prefix}{source.table.database}"
+    name = f"`{schema}`.`{source.table.name}`"
+    columns = _columns(source.table)
+    cut = bool(sealed_columns(source.table))
+    spark.sql(f"create database if not exists `{schema}`")
+    if not source.months:
+        _forget(spark, name)
+        _external(spark, name, columns, source.folder, PART if cut else "")
+        return name
+    spark.sql(f"create database if not exists `{settings.database_prefix}{LAKE}`")
+    parts = [
+        f"`{settings.database_prefix}{LAKE}`.`{source.table.name}_{p}`" for p in ("months", "day")
+    ]
+    for part, where, cut_on in zip(
+        parts, (source.months, source.folder), ("month", ""), strict=True
+    ):
+        spark.sql(f"drop table if exists {part}")
+        _external(spark, part, columns, where, cut_on)
+    names = ", ".join(columns)
+    _forget(spark, name)
+    spark.sql(
+        f"create view {name} as select {names} from {parts[0]} where month < '{source.before}'"
+        f" union all select {names} from {parts[1]}"
+    )
+    return name
+
+
+def _forget(spark: Any, name: str) -> None:
+    """Whether it was a view or a table: a table gets months in time."""
+    if spark.catalog.tableExists(name):
+        kind = spark.catalog.getTable(name).tableType
+        spark.sql(f"drop {'view' if kind == 'VIEW' else 'table'} {name}")
+
+
+def _external(spark: Any, name: str, columns: Mapping[str, str], where: str, cut_on: str) -> None:
+    typed = [f"{column} {kind}" for column, kind in columns.items()]
+    typed += [f"{cut_on} string"] if cut_on else []
+    spark.sql(
+        f"create table {name} ({', '.join(typed)}) using parquet"
+        + (f" partitioned by ({cut_on})" if cut_on else "")
+        + f" location '{_text(where)}'"
+    )
+
+
+def _columns(table: Table) -> dict[str, str]:
+    shown = [c for c in table.stored_columns if c.classification != "secret"]
+    return {f"`{c.name}`": spark_type(c) for c in shown}
+
+
+def _text(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def spark_type(column: Column) -> str:
+    """The type in which Spark reads the lake's column."""
+    kind = lake_type(column)
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    names = {
+        pa.bool_(): "boolean", pa.int32(): "int", pa.int64(): "bigint", pa.date32(): "date",
+        pa.timestamp("us"): "timestamp_ntz", pa.float64(): "double",
+    }  # fmt: skip
+    return names.get(kind, "string")
+
+
+def prepare(settings: Settings, progress: Progress = lambda _: None) -> Day:
+    """Register the lake's tables as of its last day, which is returned.
+
+    What has the same columns and files as at the last time is left as it stands.
+    """
+    require()
+    day = read_day(settings)
+    file = folder(settings) / "registered.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    has_catalog = (folder(settings) / "metastore").exists()
+    for source in sources(settings, day):
+        key = f"{settings.database_prefix}{source.table.database}.{source.table.name}"
+        if not has_catalog or known.get(key) != source.told:
+            register(settings, source)
+            known[key] = source.told
+            aside = file.with_suffix(".aside")
+            aside.write_text(json.dumps(known))
+            aside.rename(file)
+            progress(f"  {source.table.name}: {source.rows:,} rows")
+    return day
+
+
+def build(
+    settings: Settings,
+    *,
+    select: str | None = None,
+    full_refresh: bool = False,
+    variables: Mapping[str, Any] | None = None,
+    progress: Progress = print,
+) -> BuildResult:
+    """Seeds, snapshots and models on the lake's last day, as of its moment; no tests of dbt's.
+
+    `settings` name the lake (its engine's, or WAREHOUSE_ARCHIVE_URL) and, if set, another clock.
+    """
+    started = time.monotonic()
+    day = prepare(settings, progress)
+    at = replace(settings, as_of=settings.as_of or parse_as_of(day.as_of))
+    kinds = [word for kind in BUILT for word in ("--resource-type", kind)]
+    refresh = ["--full-refresh"] if full_refresh else []
+    arguments = dbt_arguments(
+        ["build", "--quiet", *kinds, *refresh, "--exclude", *NOT_HERE],
+        target=TARGET,
+        target_path=settings.local_dir / "target" / TARGET,
+        select=select,
+        variables=variables,
+    )
+    result = run_dbt(at, arguments)
+    return summarise(result.results if result else [], time.monotonic() - started)
+
+
+def run_demo(
+    settings: Settings, *, scale: str, seed: int, say: Progress, progress: Progress
+) -> int:
+    """Sample data on DuckDB, from there to the lake, and the models on Spark; 1 if one failed."""
+    from orchestration.demo import load_sample
+    from orchestration.lake.months import sync
+
+    require()
+    environment = dict(settings.environment)
+    if not environment.get("WAREHOUSE_ARCHIVE_KEY"):
+        environment["WAREHOUSE_ARCHIVE_KEY"] = development_archive_key(settings.local_dir)
+    settings = replace(settings, environment=environment)
+    settings, _ = load_sample(settings, scale, seed, {}, progress)
+    progress("filling the lake (months, then the day) …")
+    if failed := [month for month in sync(settings) if month.state == "failed"]:
+        raise WarehouseError(
+            f"{failed[0].table} {failed[0].month} did not get into the lake: {failed[0].why}",
+            fix="mend what it names, and run the command again.",
+        )
+    day = sync_day(settings)
+    progress("building on Spark (seeds, snapshots, models) …")
+    built = build(settings, progress=progress)
+    for failure in built.failures:
+        progress(f"  failed: {' '.join(failure.split())[:300]}")
+    say(summary(settings, day, built))
+    return 0 if built.success else 1
+
+
+def summary(settings: Settings, day: Day, built: BuildResult) -> str:
+    """The closing screen of a build."""
+    kinds = ", ".join(f"{n} {kind}s" for kind, n in sorted(built.built.items()))
+    return (
+        f"The warehouse stands on Spark ({folder(settings)}), as of the lake's day {day.day}: "
+        f"{kinds or 'nothing'} in {built.seconds:.0f} s, {len(built.failures)} failed.\n"
+        f"Not built there: {', '.join(NOT_HERE)}; dbt's tests and the suites run on DuckDB and "
+        f"MySQL. Its tables are Parquet under {folder(settings) / 'warehouse'}."
+    )
