@@ -220,6 +220,11 @@ def demo(
 
     Exit code 1 where a test or an expectation fails. Run again, it does what has changed.
     """
+    if (target or os.environ.get("WAREHOUSE_TARGET")) == "spark":
+        from orchestration.spark import run_demo as run_on_spark
+
+        settings = _settings("embedded", as_of=as_of)
+        raise typer.Exit(run_on_spark(settings, scale=scale, seed=seed, say=say, progress=progress))
     from orchestration.demo import run_demo
 
     settings = _settings(target, as_of=as_of)

@@ -117,6 +117,31 @@ def verify_months(
     raise typer.Exit(_code(found, "failed", "stale", "missing"))
 
 
+@app.command("build")
+def build_on_spark(
+    target: Target = None,
+    as_of: AsOf = None,
+    select: Annotated[
+        str | None, typer.Option("--select", "-s", help="Only these, as dbt selects; default all.")
+    ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Make statistics anew, all days.")
+    ] = False,
+) -> None:
+    """Build the models with Spark on the lake's last day (`make setup-spark` first).
+
+    `--target` says whose lake it is. As of the day's moment, unless `--as-of` gives another.
+    """
+    from orchestration import spark
+
+    settings = load_settings(target=target, as_of=as_of)
+    built = spark.build(settings, select=select, full_refresh=full_refresh, progress=progress)
+    for failure in built.failures:
+        progress(f"failed: {' '.join(failure.split())[:300]}")
+    say(spark.summary(settings, spark.read_day(settings), built))
+    raise typer.Exit(0 if built.success else 1)
+
+
 def _dates(months: Sequence[str] | None) -> list[date]:
     from orchestration.retention.policy import parse_month
 
