@@ -76,24 +76,7 @@
     {% call statement('forget_changed') %}{{ drop_temporary_table(this.identifier ~ '__changed') }}{% endcall %}
     {% call statement('put_changed_aside') -%}
         create temporary table {{ changed_rows }} as
-        select
-            {%- for column in figures %}
-            new_rows.{{ adapter.quote(column) }}{{ ',' if not loop.last or is_stamped }}
-            {%- endfor %}
-            {%- if is_stamped %}
-            coalesce(old_rows.created_at, {{ as_of() }}) as created_at,
-            {{ as_of() }} as updated_at
-            {%- endif %}
-        from {{ new_rows }} as new_rows
-        left join {{ old_rows }} as old_rows
-            on old_rows.{{ key }} = new_rows.{{ key }}
-        where not (
-            {%- for column in stored if column.name in figures %}
-            {{ 'and ' if not loop.first }}{{ is_same(
-                comparable('new_rows', column), comparable('old_rows', column)
-            ) }}
-            {%- endfor %}
-        )
+        {{ rows_that_differ(new_rows, old_rows, key, stored | selectattr('name', 'in', figures) | list, is_stamped) }}
     {%- endcall %}
 
     {% call statement('delete_changed') -%}
@@ -111,6 +94,27 @@
         {% call statement('drop' ~ name) %}{{ drop_temporary_table(this.identifier ~ name) }}{% endcall %}
     {% endfor %}
 {% endmacro %}
+
+
+{#- New rows that are not as the old one of their key, or have none; `columns` are those to compare. -#}
+{% macro rows_that_differ(new_rows, old_rows, key, columns, is_stamped) -%}
+    select
+        {%- for column in columns %}
+        new_rows.{{ adapter.quote(column.name) }}{{ ',' if not loop.last or is_stamped }}
+        {%- endfor %}
+        {%- if is_stamped %}
+        coalesce(old_rows.created_at, {{ as_of() }}) as created_at,
+        {{ as_of() }} as updated_at
+        {%- endif %}
+    from {{ new_rows }} as new_rows
+    left join {{ old_rows }} as old_rows
+        on old_rows.{{ key }} = new_rows.{{ key }}
+    where not (
+        {%- for column in columns %}
+        {{ 'and ' if not loop.first }}{{ is_same(comparable('new_rows', column), comparable('old_rows', column)) }}
+        {%- endfor %}
+    )
+{%- endmacro %}
 
 
 {#- A column as it is compared: text code point by code point, so that a change of case is one. -#}

@@ -41,9 +41,11 @@
     {%- endcall %}
     {% if is_keyed and not is_refresh() %}
         {%- set key = adapter.quote(config.require('unique_key')) -%}
+        {%- set compared = adapter.get_columns_in_relation(target_relation)
+            | selectattr('name', 'in', figures) | list -%}
         {% call statement('put_changed_aside') -%}
             create table {{ changed_rows }} using parquet as
-            {{ spark_changed_rows(target_relation, new_rows, figures, key, is_stamped) }}
+            {{ rows_that_differ(new_rows, target_relation, key, compared, is_stamped) }}
         {%- endcall %}
         {%- set replaced = key ~ ' in (select ' ~ key ~ ' from ' ~ changed_rows ~ ')' -%}
         {%- set replacing -%}
@@ -152,28 +154,6 @@
             and {{ config.get('window_column') }} < {{ window_end() }}, false)
     {%- else -%} 1 = 1
     {%- endif -%}
-{%- endmacro %}
-
-
-{% macro spark_changed_rows(relation, new_rows, figures, key, is_stamped) -%}
-    select
-        {%- for column in figures %}
-        new_rows.{{ adapter.quote(column) }}{{ ',' if not loop.last or is_stamped }}
-        {%- endfor %}
-        {%- if is_stamped %}
-        coalesce(old_rows.created_at, {{ as_of() }}) as created_at,
-        {{ as_of() }} as updated_at
-        {%- endif %}
-    from {{ new_rows }} as new_rows
-    left join {{ relation }} as old_rows
-        on old_rows.{{ key }} = new_rows.{{ key }}
-    where not (
-        {%- for column in figures %}
-        {{ 'and ' if not loop.first }}{{ is_same(
-            'new_rows.' ~ adapter.quote(column), 'old_rows.' ~ adapter.quote(column)
-        ) }}
-        {%- endfor %}
-    )
 {%- endmacro %}
 
 

@@ -130,7 +130,8 @@ def build_on_spark(
 ) -> None:
     """Build the models with Spark on the lake's last day (`make setup-spark` first).
 
-    `--target` says whose lake it is. As of the day's moment, unless `--as-of` gives another.
+    `--target` says whose lake it is. As of the day's moment, unless `--as-of` gives another. Exit
+    code 1 where a model fails.
     """
     from orchestration import spark
 
