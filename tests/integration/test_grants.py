@@ -354,18 +354,17 @@ def test_a_role_may_do_its_work_and_nothing_else(server: Settings, role: str) ->
 
 def test_who_may_name_no_definer_makes_all_else(server: Settings) -> None:
     """As an administrator of a managed server may; and is told what is missing."""
-    user, password = f"{server.database_prefix}dba", PASSWORD
+    user = f"{server.database_prefix}dba"
+    login = {"MYSQL_USER": user, "MYSQL_PASSWORD": PASSWORD}
     with database.connect(server) as connection:
         run = connection.exec_driver_sql
         rights = connection.exec_driver_sql("show privileges").all()
         [right] = {"SET_ANY_DEFINER", "SET_USER_ID"} & {row[0].upper() for row in rights}
-        run(f"create user '{user}'@'%%' identified by '{password}'")
+        run(f"create user '{user}'@'%%' identified by '{PASSWORD}'")
         try:
             run(f"grant all on *.* to '{user}'@'%%' with grant option")
             run(f"revoke super, {right} on *.* from '{user}'@'%%'")
-            done = commands.run(
-                server, "grants", "--apply", "--host", "%", MYSQL_USER=user, MYSQL_PASSWORD=password
-            )
+            done = commands.run(server, "grants", "--apply", "--host", "%", **login)
             assert done.code == 1 and "Traceback" not in done.text, done.text
             assert re.search(r"(\d+) of \d+ statements ran, and all roles and accounts", done.err)
             assert f"grant set_any_definer on *.* to {user}@" in done.err
