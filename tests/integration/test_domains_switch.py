@@ -20,7 +20,7 @@ from orchestration.sampledata.load import load
 from orchestration.schema.deploy import deploy
 from orchestration.schema.doctor import examine, render
 from orchestration.schema.inspect import read_databases
-from orchestration.settings import DATABASES, Settings, load_settings
+from orchestration.settings import DATABASES, DOMAINS, Settings, load_settings
 from orchestration.validation import validate
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
@@ -35,6 +35,15 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = replace(load_settings({"WAREHOUSE_LOCAL_DIR": str(folder)}), as_of=AS_OF)
     generate(settings, "demo", 1, AS_OF.date(), folder / "demo", domains=["wework"])
     return folder / "demo"
+
+
+@pytest.fixture(scope="module")
+def alone(module_engine_settings: Settings, sample: Path) -> Settings:
+    """Wework alone, deployed and filled."""
+    settings = replace(module_engine_settings, as_of=AS_OF, domains=("wework",))
+    deploy(settings, progress=lambda _: None)
+    load(settings, sample)
+    return settings
 
 
 def _build(
@@ -69,26 +78,23 @@ def _rows(settings: Settings, relation: str) -> int:
 
 
 @pytest.mark.parametrize("module_engine_settings", ENGINES_SPARINGLY, indirect=True)
-def test_one_domain_alone(module_engine_settings: Settings, sample: Path) -> None:
-    settings = replace(module_engine_settings, as_of=AS_OF, domains=("wework",))
-    deploy(settings, progress=lambda _: None)
-    load(settings, sample)
+def test_one_domain_alone(alone: Settings) -> None:
     # Everything, and the tests of two domains: those of all would take a minute for little.
-    _build(settings, f"{EVERYTHING} wework core", "--indirect-selection", "empty")
-    assert _databases(settings) == OURS | {"wework_platform"}
-    assert _rows(settings, "wework_platform.wework_tenant_usage") > 1000
-    assert _rows(settings, "warehouse_staging.stg_core__tenants") == 0
+    _build(alone, f"{EVERYTHING} wework core", "--indirect-selection", "empty")
+    assert _databases(alone) == OURS | {"wework_platform"}
+    assert _rows(alone, "wework_platform.wework_tenant_usage") > 1000
+    assert _rows(alone, "warehouse_staging.stg_core__tenants") == 0
 
-    findings = examine(settings)
+    findings = examine(alone)
     assert not [f for f in findings if f.level == "problem"], render(findings)
-    report = validate(settings)
+    report = validate(alone)
     assert report.success and report.without_suite == (), report.summary()
 
 
-def test_the_variable_does_what_the_environment_does(module_engine_settings: Settings) -> None:
-    settings = replace(module_engine_settings, as_of=AS_OF)
-    _build(settings, "stg_core__users wework_account_daily", variables={"domains": ["wework"]})
-    assert _databases(settings) == OURS | {"wework_platform"}
+def test_the_variable_does_what_the_environment_does(alone: Settings) -> None:
+    settings = replace(alone, domains=DOMAINS)
+    _build(settings, "stg_core__users +wework_account_daily", variables={"domains": ["wework"]})
+    assert _databases(settings) - OURS == {"wework_platform"}
     assert _rows(settings, "warehouse_staging.stg_core__users") == 0
 
 
