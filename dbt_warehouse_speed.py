@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +35,8 @@ plugins: list[type] = []
 
 # Variables and connection settings on which no name, config or edge of the project depends.
 MOMENTARY = frozenset({"as_of", "start_date", "end_date", "accept_lost_history"})
+DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+MOMENT = re.compile(DAY.pattern + r"([ T]([01]\d|2[0-3])(:[0-5]\d){2}([.]\d+)?)?")
 WHEREABOUTS = frozenset({"path", "server", "port", "username"})
 
 # MySQL connections that no node uses, by how they were asked for; and how each one was.
@@ -126,12 +130,24 @@ def _state_of_the_project(original: Any, loader: ManifestLoader) -> Any:
     known = [(key, value) for key, value in told if key not in WHEREABOUTS]
     # a copy: other threads load macros by the same configuration
     shown = loader.root_project = copy.copy(config)
-    shown.cli_vars = {n: value for n, value in config.cli_vars.items() if n not in MOMENTARY}
+    if _make_sense(config.cli_vars):
+        shown.cli_vars = {n: value for n, value in config.cli_vars.items() if n not in MOMENTARY}
     shown.credentials = SimpleNamespace(connection_info=lambda: known)
     try:
         return original(loader)
     finally:
         loader.root_project = config
+
+
+def _make_sense(variables: Mapping[str, Any]) -> bool:
+    """Whether the days of a run are days; what they are not, only parsing says in words."""
+    told = {n: str(variables[n]) for n in MOMENTARY if variables.get(n) is not None}
+    first, end = told.get("start_date"), told.get("end_date")
+    return (
+        all(DAY.fullmatch(day) for day in (first, end) if day is not None)
+        and MOMENT.fullmatch(told.get("as_of", "2026-06-30")) is not None
+        and (end is None or (first is not None and first < end))
+    )
 
 
 def _wrap(owner: type, name: str, wrapper: Any) -> None:

@@ -1,9 +1,8 @@
 {#- The pinned clock as text 'YYYY-MM-DD HH:MM:SS', or none: var as_of, else WAREHOUSE_AS_OF. A bare
-    date means its last second. While dbt only parses nobody asks the clock: what is parsed holds for
-    every day. -#}
+    date means its last second. While dbt only parses there is no clock, for what is parsed holds for
+    every day; a variable that is no time is refused all the same. -#}
 {% macro as_of_value() -%}
-    {%- if not execute -%} {{ return(none) }} {%- endif -%}
-    {%- set given = var('as_of', none) or env_var('WAREHOUSE_AS_OF', '') -%}
+    {%- set given = var('as_of', none) or (env_var('WAREHOUSE_AS_OF', '') if execute else '') -%}
     {%- set text = (given | string | trim).replace('T', ' ') -%}
     {%- if not text -%} {{ return(none) }} {%- endif -%}
     {%- set text = text ~ ' 23:59:59' if text | length == 10 else text -%}
@@ -14,5 +13,5 @@
             "as_of '" ~ given ~ "' is not a date or a time; write it as 2026-06-30 or '2026-06-30 23:59:59'."
         ) }}
     {%- endif -%}
-    {{ return(text) }}
+    {{ return(text if execute else none) }}
 {%- endmacro %}

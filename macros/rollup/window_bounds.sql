@@ -58,17 +58,6 @@
 {%- endmacro %}
 
 
-{#- Stops a run whose as_of or window is no day, before its first node: what is parsed asks no clock
-    and holds for all days, so parsing says nothing of them. -#}
-{% macro check_days() -%}
-    {%- do as_of_value() -%}
-    {%- if var('start_date', none) -%}
-        {%- do window_day(var('start_date')) -%}
-    {%- endif -%}
-    {%- do check_window_vars() -%}
-{%- endmacro %}
-
-
 {% macro check_window_vars() -%}
     {%- if var('end_date', none) and not var('start_date', none) -%}
         {{ exceptions.raise_compiler_error("end_date is set without start_date; give both ends of the window.") }}
