@@ -206,7 +206,7 @@ def _close(settings: Settings, found: Sequence[Month], after: str) -> None:
     rows, size = sum(m.rows for m in found), sum(m.bytes for m in found)
     if failed := [m for m in found if m.state == "failed"]:
         where = f"{failed[0].table} {failed[0].month}".rstrip()  # a table may fail as a whole
-        after = f"Look at {where} first, then run this again."
+        after = f"Look at {where} first ({failed[0].why.rstrip('.')}), then run this again."
     elif {m.state for m in found} <= {"fresh", "dropped"}:
         after = "docs/retention.md shows how DuckDB and pandas read it."
     say(

@@ -260,7 +260,7 @@ def test_commands_say_what_they_did(stage: Settings, tmp_path: Path) -> None:
     failed = run("sync", code=1, WAREHOUSE_ARCHIVE_KEY="")
     assert f"{METRICS} 2026-04: made" in failed.stderr
     assert f"{CALLS} : its archive must be encrypted" in failed.stderr
-    assert f"Look at {CALLS}" in failed.stdout
+    assert f"Look at {CALLS} first (its archive must be encrypted" in failed.stdout
     wrong = run("status", "--table", "ai_agents", code=1)
     assert "ai_agents is not in the lake" in str(wrong.exception)
 
