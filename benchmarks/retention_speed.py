@@ -16,10 +16,12 @@ from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
+from databases import drop_databases
 
 from orchestration import database
 from orchestration.retention.policy import policy_of
 from orchestration.retention.run import run_all
+from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import metadata_of, table_named
 from orchestration.schema.partitions import CATCH_ALL, Partition, partition_by
 from orchestration.schema.record import load_record
@@ -142,13 +144,16 @@ def main() -> None:
             "retention behind a long reader (archive, verify, give up)": give_up,
             "retention (verify, exchange, compare, drop)": lambda _: retain(),
         }
-        for name, way in ways.items():
-            if "exchange" not in name:  # the last goes on where the one before gave up
-                known = fill(settings, rows)
-            took = with_writer(settings, known, lambda way=way, known=known: way(known))
-            print(f"{rows:,} rows, {name}: {took}", flush=True)
-        with database.begin(settings) as connection:
-            connection.exec_driver_sql(f"drop database `{known.schema}`")
+        # Retention writes its audit rows there.
+        deploy(settings, ["core"], progress=lambda _: None)
+        try:
+            for name, way in ways.items():
+                if "exchange" not in name:  # the last goes on where the one before gave up
+                    known = fill(settings, rows)
+                took = with_writer(settings, known, lambda way=way, known=known: way(known))
+                print(f"{rows:,} rows, {name}: {took}", flush=True)
+        finally:
+            drop_databases(settings)
 
 
 if __name__ == "__main__":
