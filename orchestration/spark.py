@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import pyarrow as pa
 from orchestration.dbt_project import BUILT, BuildResult, dbt_arguments, run_dbt, summarise
 from orchestration.errors import WarehouseError
 from orchestration.lake.days import Day, DayArchive, day_tables, read_day, sync_day
-from orchestration.retention.archive import Archive, Manifest, lake_type
+from orchestration.retention.archive import Archive, Manifest, batch_of, lake_type
 from orchestration.retention.policy import sealed_columns
 from orchestration.retention.rows import CHUNK_ROWS
 from orchestration.schema.record import Column, Table
@@ -220,26 +221,11 @@ def _write(table: Table, rows: Iterator[Any], file: Path) -> None:
 
     columns = table.stored_columns
     shown = [i for i, c in enumerate(columns) if c.classification != "secret"]
-    times = {i for i in shown if columns[i].base_type == "time"}
+    times = [c.base_type == "time" for c in columns]
     schema = pa.schema([(columns[i].name, lake_type(columns[i])) for i in shown])
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        chunk: list[Any] = []
-        for values in rows:
-            chunk.append(values)
-            if len(chunk) == CHUNK_ROWS:
-                writer.write_batch(_batch(chunk, shown, times, schema))
-                chunk = []
-        writer.write_batch(_batch(chunk, shown, times, schema))
-
-
-def _batch(rows: list[Any], shown: list[int], times: set[int], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = []
-    for n, i in enumerate(shown):
-        values = [row[i] for row in rows]
-        if i in times:
-            values = [value and value.isoformat() for value in values]
-        arrays.append(pa.array(values, schema.field(n).type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        while chunk := list(islice(rows, CHUNK_ROWS)):
+            writer.write_batch(batch_of(list(zip(*chunk, strict=True)), shown, times, schema))
 
 
 def _forget_others(copies: list[Path]) -> None:
@@ -405,12 +391,24 @@ def run_demo(
             f"{failed[0].table} {failed[0].month} did not get into the lake: {failed[0].why}",
             fix="mend what it names, and run the command again.",
         )
-    day = sync_day(settings)
+    sync_day(settings)
     progress("building on Spark (seeds, snapshots, models) …")
-    built = build(settings, progress=progress)
+    return build_and_tell(settings, say=say, progress=progress)
+
+
+def build_and_tell(
+    settings: Settings,
+    *,
+    select: str | None = None,
+    full_refresh: bool = False,
+    say: Progress,
+    progress: Progress,
+) -> int:
+    """The same for a person, with its failures and a closing screen; 1 if something failed."""
+    built = build(settings, select=select, full_refresh=full_refresh, progress=progress)
     for failure in built.failures:
-        progress(f"  failed: {' '.join(failure.split())[:300]}")
-    say(summary(settings, day, built))
+        progress(f"failed: {' '.join(failure.split())[:300]}")
+    say(summary(settings, read_day(settings), built))
     return 0 if built.success else 1
 
 

@@ -136,11 +136,11 @@ def build_on_spark(
     from orchestration import spark
 
     settings = load_settings(target=target, as_of=as_of)
-    built = spark.build(settings, select=select, full_refresh=full_refresh, progress=progress)
-    for failure in built.failures:
-        progress(f"failed: {' '.join(failure.split())[:300]}")
-    say(spark.summary(settings, spark.read_day(settings), built))
-    raise typer.Exit(0 if built.success else 1)
+    raise typer.Exit(
+        spark.build_and_tell(
+            settings, select=select, full_refresh=full_refresh, say=say, progress=progress
+        )
+    )
 
 
 def _dates(months: Sequence[str] | None) -> list[date]:

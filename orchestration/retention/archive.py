@@ -271,11 +271,7 @@ class Archive:
                     digest.add(values)
                 columns = list(zip(*chunk, strict=True))
                 for writer, positions, schema in writers:
-                    arrays = [
-                        pa.array(_as_text(columns[i], times[i]), schema.field(n).type)
-                        for n, i in enumerate(positions)
-                    ]
-                    writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+                    writer.write_batch(batch_of(columns, positions, times, schema))
         return digest
 
     def _read(self, table: Table, month: date, manifest: Manifest, name: str) -> Iterator[Values]:
@@ -378,6 +374,20 @@ def types_of(table: Table) -> dict[str, str]:
 def lake_type(column: Column) -> pa.DataType:
     """As sample data has it, but for times of day: Spark stops at Parquet's own."""
     return pa.string() if column.base_type == "time" else arrow_type(column)
+
+
+def batch_of(
+    columns: Sequence[Sequence[Any]],
+    positions: Sequence[int],
+    times: Sequence[bool],
+    schema: pa.Schema,
+) -> pa.RecordBatch:
+    """The columns at these positions as the lake stores them; `times` says which hold times."""
+    arrays = [
+        pa.array(_as_text(columns[i], times[i]), schema.field(n).type)
+        for n, i in enumerate(positions)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _as_text(values: Sequence[Any], are_times: bool) -> Sequence[Any]:
