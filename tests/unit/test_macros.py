@@ -102,12 +102,13 @@ def test_every_macro_has_a_case() -> None:
         for file in (PROJECT_ROOT / "macros" / folder).glob("*.sql")
     ]
     parts_of_others = {"as_of_value", "cast_types", "elapsed_units", "json_path", "number_rows"}
-    # The tests of windows, full refreshes, snapshots and dev targets run these.
+    # The tests of windows, full refreshes, snapshots, dev targets and masking keys run these.
     statements = {
         "create_columns",
         "create_table_like",
         "drop_temporary_table",
         "make_twin",
+        "rows_of_another_key",
         "snapshot_hash_arguments",
         "swap_twin",
         "temporary_table",
