@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 from harness import clean_environment
+from warehouses import ENGINES_SPARINGLY
 
 from orchestration import database
 from orchestration.dbt_project import BuildResult, dbt_arguments, run_dbt, summarise, target_path
@@ -66,6 +67,7 @@ def settings(module_engine_settings: Settings) -> Settings:
     return settings
 
 
+@pytest.mark.parametrize("module_engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_a_developer_builds_beside_what_is_shared(settings: Settings) -> None:
     assert f"`{COMMAND}`" in (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
     usage = "{}wework_platform.wework_tenant_usage"

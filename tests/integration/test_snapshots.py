@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 from harness import clean_environment
+from warehouses import ENGINES_SPARINGLY
 from window_warehouse import WindowWarehouse
 
 from orchestration import database
@@ -125,6 +126,7 @@ def history(module_engine_settings: Settings) -> History:
     return History(raw)
 
 
+@pytest.mark.parametrize("module_engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_a_history_in_steps(history: History) -> None:
     """One test, for each step stands on the one before it."""
     ten = Decimal(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,19 +16,21 @@ from dbt.exceptions import DbtDatabaseError
 from harness import clean_environment
 
 from dbt_warehouse_session import add_mysql_query, prepare_mysql_session, session_pads
+from orchestration.dbt_project import target_path
 from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings
 
 
-def _show(settings_environment: dict[str, str], target: str, folder: Path, query: str) -> str:
+def _show(settings: Settings, query: str, environment: Mapping[str, str]) -> str:
     """What `dbt show` prints for a query, or its complaint."""
     arguments = [
         "show", "--inline", query, "--output", "json", "--project-dir", str(PROJECT_ROOT),
-        "--profiles-dir", str(PROJECT_ROOT), "--target", target,
-        "--target-path", str(folder / "target" / target), "--log-path", str(folder / "logs"),
+        "--profiles-dir", str(PROJECT_ROOT), "--target", settings.target,
+        "--target-path", str(target_path(settings)),
+        "--log-path", str(settings.local_dir / "logs"),
     ]  # fmt: skip
     run = subprocess.run(
         [Path(sys.executable).parent / "dbt", *arguments],
-        env=settings_environment,
+        env=dict(environment),
         capture_output=True,
         text=True,
         check=False,
@@ -36,7 +39,7 @@ def _show(settings_environment: dict[str, str], target: str, folder: Path, query
 
 
 @pytest.mark.mysql
-def test_mysql_session(mysql_settings: Settings, tmp_path: Path) -> None:
+def test_mysql_session(mysql_settings: Settings) -> None:
     """Zone, limits and mode; and the private server is found without MYSQL_ variables."""
     server = mysql_settings.mysql
     environment = mysql_settings.child_environment()
@@ -57,7 +60,7 @@ def test_mysql_session(mysql_settings: Settings, tmp_path: Path) -> None:
         "select @@time_zone as z, @@lock_wait_timeout as w, @@group_concat_max_len as g, "
         "'a' || 'b' as c, 'x' as collated"
     )
-    shown = _show(environment, "mysql", tmp_path, query)
+    shown = _show(mysql_settings, query, environment)
     assert '"z": "+08:00"' in shown, shown
     assert '"w": 5' in shown
     assert '"g": 1048576' in shown
@@ -82,14 +85,14 @@ def test_the_key_of_a_named_server_must_be_given(mysql_server: MySQLConnection) 
 
 
 @pytest.mark.mysql
-def test_wrong_port_is_one_sentence(mysql_settings: Settings, tmp_path: Path) -> None:
+def test_wrong_port_is_one_sentence(mysql_settings: Settings) -> None:
     environment = {**mysql_settings.child_environment(), "MYSQL_PORT": "1"}
-    shown = _show(environment, "mysql", tmp_path, "select 1 as a")
+    shown = _show(mysql_settings, "select 1 as a", environment)
     assert "Can't connect to MySQL server on '" in shown
     assert "Traceback" not in shown
 
 
-def test_a_held_duckdb_file_is_named(embedded_settings: Settings, tmp_path: Path) -> None:
+def test_a_held_duckdb_file_is_named(embedded_settings: Settings) -> None:
     holder = (
         "import duckdb, sys, time\n"
         f"c = duckdb.connect({str(embedded_settings.duckdb_path)!r})\n"
@@ -104,7 +107,7 @@ def test_a_held_duckdb_file_is_named(embedded_settings: Settings, tmp_path: Path
                 **embedded_settings.child_environment(),
                 "WAREHOUSE_DUCKDB_WAIT_SECONDS": "0.5",
             }
-            shown = _show(environment, "embedded", tmp_path, "select 1 as a")
+            shown = _show(embedded_settings, "select 1 as a", environment)
         finally:
             process.kill()
     assert f"Another process holds {embedded_settings.duckdb_path}" in shown, shown
@@ -119,7 +122,7 @@ def test_a_missing_folder_is_named(embedded_settings: Settings, tmp_path: Path) 
         **embedded_settings.child_environment(),
         "WAREHOUSE_DUCKDB_PATH": str(tmp_path / "nowhere" / "saas_warehouse.duckdb"),
     }
-    shown = _show(environment, "embedded", tmp_path, "select 1 as a")
+    shown = _show(embedded_settings, "select 1 as a", environment)
     assert "There is no folder" in shown and "warehouse deploy" in shown
 
 

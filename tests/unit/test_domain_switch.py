@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import clean_environment
+from warehouses import ENGINES_SPARINGLY
 
 from orchestration import database
 from orchestration.schema.deploy import deploy
@@ -51,6 +52,7 @@ NEAREST = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_staging_builds_without_the_database(engine_settings: Settings, tmp_path: Path) -> None:
     off = _build(engine_settings, tmp_path / "off", "core,health")
     with database.connect(engine_settings) as connection:
