@@ -1,9 +1,7 @@
-{#- A snapshot on Spark: Parquet takes no update, so the table is written anew beside the old one, closed
-    versions and new ones in it, and then renamed into place. Versions that held for no time are left out
-    here (forget_momentary_versions). -#}
+{#- A snapshot on Spark: Parquet takes no update, so the table is made anew, closed versions and new ones in it.
+    Versions that held for no time are left out here (forget_momentary_versions). -#}
 {% materialization snapshot, adapter='spark' %}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set next_relation = spark_beside(this, '__next') -%}
     {%- set staged_relation = spark_beside(this, '__staged') -%}
     {%- set is_known = load_cached_relation(this) is not none -%}
     {%- set strategy = strategy_dispatch(model['config']['strategy'])(
@@ -11,9 +9,7 @@
     ) -%}
 
     {{ run_hooks(pre_hooks) }}
-    {% for relation in (next_relation, staged_relation) %}
-        {% call statement('forget_aside') %}drop table if exists {{ relation }}{% endcall %}
-    {% endfor %}
+    {% call statement('forget_staged') %}drop table if exists {{ staged_relation }}{% endcall %}
     {% if is_known %}
         {% call statement('put_staged_aside') -%}
             create table {{ staged_relation }} using parquet as
@@ -42,15 +38,9 @@
     {% else %}
         {%- set rows = build_snapshot_table(strategy, model['compiled_code']) -%}
     {% endif %}
-    {% call statement('main') -%}
-        create table {{ next_relation }} using parquet as
-        select {{ spark_typed_columns(model) }}
-        from (
-            {{ rows }}
-        ) as versions
-        where dbt_valid_to is null or dbt_valid_from <> dbt_valid_to
-    {%- endcall %}
-    {% do spark_put_in_place(target_relation, next_relation) %}
+    {% do spark_make_anew(
+        target_relation, rows, 'dbt_valid_to is null or dbt_valid_from <> dbt_valid_to'
+    ) %}
     {% call statement('drop_staged') %}drop table if exists {{ staged_relation }}{% endcall %}
     {{ run_hooks(post_hooks) }}
 

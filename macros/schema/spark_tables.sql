@@ -1,23 +1,33 @@
-{#- Tables on Spark: Parquet, built aside and then renamed into place, so that a build that fails leaves the
-    old table. Between drop and rename there is a moment without one; Parquet tables cannot be swapped. -#}
+{#- Tables on Spark: Parquet, made anew by each build. -#}
 {% materialization table, adapter='spark' %}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set next_relation = spark_beside(this, '__next') -%}
 
     {{ run_hooks(pre_hooks) }}
+    {% do spark_make_anew(target_relation, sql) %}
+    {{ run_hooks(post_hooks) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{#- Build the table aside and rename it into place, so that a build that fails leaves the old one. Between drop
+    and rename there is a moment without one; Parquet tables cannot be swapped. -#}
+{% macro spark_make_anew(relation, rows, condition='1 = 1') %}
+    {%- set next_relation = spark_beside(relation, '__next') -%}
+    {%- set existing = load_cached_relation(relation) -%}
+    {%- set kind = existing.type if existing is not none else 'table' -%}
     {% call statement('forget_next') %}drop table if exists {{ next_relation }}{% endcall %}
     {% call statement('main') -%}
         create table {{ next_relation }} using parquet as
         select {{ spark_typed_columns(model) }}
         from (
-            {{ sql }}
-        ) as model_rows
+            {{ rows }}
+        ) as next_rows
+        where {{ condition }}
     {%- endcall %}
-    {% do spark_put_in_place(target_relation, next_relation) %}
-    {{ run_hooks(post_hooks) }}
-
-    {{ return({'relations': [target_relation]}) }}
-{% endmaterialization %}
+    {% call statement('drop_old') %}drop {{ kind }} if exists {{ relation }}{% endcall %}
+    {% call statement('put_in_place') %}alter table {{ next_relation }} rename to {{ relation }}{% endcall %}
+{% endmacro %}
 
 
 {#- A name beside a relation, for what is on its way. -#}
@@ -26,12 +36,11 @@
 {%- endmacro %}
 
 
-{% macro spark_put_in_place(relation, next_relation) %}
-    {%- set existing = load_cached_relation(relation) -%}
-    {%- set kind = existing.type if existing is not none else 'table' -%}
-    {% call statement('drop_old') %}drop {{ kind }} if exists {{ relation }}{% endcall %}
-    {% call statement('put_in_place') %}alter table {{ next_relation }} rename to {{ relation }}{% endcall %}
-{% endmacro %}
+{#- dbt's own, but for queries that call themselves. -#}
+{% macro spark__create_view_as(relation, sql) -%}
+    create or replace view {{ relation }} as
+    {{ unrolled(sql) }}
+{%- endmacro %}
 
 
 {#- The YAML's columns in its types; a column of NULLs alone would have none. Without types, as they come. -#}
