@@ -57,6 +57,9 @@ _HMAC_BLOCK_BYTES = 64
 LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
 DEFINITIONS = ("create or replace", "alter table", "rename table", "drop table")
 DEFINITION_ATTEMPTS = 8
+# What a step may keep in memory before it goes to disk: with MySQL's 16 MiB a rollup of a week of
+# messages does. The server's own temptable_max_ram (1 GiB for all sessions) stands above it.
+TEMPORARY_TABLE_BYTES = 256 * 2**20
 # What a user needs for whose session the general log is to be off: both, or what stood for both.
 LOOKS_AWAY = re.compile(
     r"\bSUPER\b|(?=.*\bCONNECTION_ADMIN\b).*\bS(ESSION|YSTEM)_VARIABLES_ADMIN\b"
@@ -97,7 +100,12 @@ def prepare_mysql_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None
 
     cursor.execute("select version()")
     database.check_server_version(str(cursor.fetchone()[0]))
-    cursor.execute(f"{database.SESSION}, sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT')")
+    cursor.execute(
+        f"{database.SESSION}, sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT'), "
+        f"tmp_table_size = {TEMPORARY_TABLE_BYTES}, "
+        # else `insert … select` locks what it reads, and applications wait for the build's end
+        "transaction_isolation = 'READ-COMMITTED'"
+    )
     if pads:
         names = zip(MASK_VARIABLES, pads, strict=True)
         with _past_the_query_log(cursor):
@@ -208,7 +216,7 @@ def _open_spark(original: Any, manager: type, connection: Any) -> Any:
         from orchestration import spark
 
         try:
-            spark.session(load_settings(target="embedded"))
+            spark.open_session(load_settings(target="embedded"))
         except WarehouseError as error:
             connection.handle, connection.state = None, "fail"
             raise FailedToConnectError(str(error)) from None

@@ -128,6 +128,8 @@ def refresh_ab_test_results(settings: Settings) -> int:
     home = database.database_name(settings, "warehouse")
     arms = sa.table(ARMS, *(sa.column(name) for name in COPIED), schema=home)
     results = table_named(metadata_of(settings), RESULTS)
+    if settings.on_spark:
+        return _refresh_on_spark(settings, results)
     with database.begin(settings) as connection:
         found = [dict(row) for row in connection.execute(sa.select(arms)).mappings()]
         # Objects: a whole number beside a NULL must not become a float.
@@ -135,4 +137,39 @@ def refresh_ab_test_results(settings: Settings) -> int:
         connection.execute(sa.delete(results))
         if len(rows):
             connection.execute(sa.insert(results), rows.to_dict("records"))
+    return len(rows)
+
+
+def _refresh_on_spark(settings: Settings, results: sa.Table) -> int:
+    """The same from Spark's table to a Parquet file, in the types that DuckDB stores."""
+    import duckdb
+    import pandas as pd
+
+    from orchestration import spark_reader
+    from orchestration.schema.metadata import duckdb_type
+    from orchestration.schema.record import load_record
+
+    arms = settings.spark_dir / "warehouse" / f"{results.schema}.db" / ARMS
+    if not arms.exists():
+        return 0
+    columns = load_record().table(RESULTS).stored_columns
+    file = spark_reader.computed_folder(settings, RESULTS) / "data.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_suffix(".next")
+    with duckdb.connect() as connection:
+        asked = connection.execute(
+            f"select {', '.join(COPIED)} from read_parquet(?)", [f"{arms}/*.parquet"]
+        )
+        rows = compare_arms(pd.DataFrame(asked.fetchall(), columns=list(COPIED), dtype=object))
+        typed = ", ".join(f"{column.name} {duckdb_type(column)}" for column in columns)
+        connection.execute(f"create table results ({typed})")
+        if len(rows):
+            names, marks = ", ".join(rows.columns), ", ".join("?" * len(rows.columns))
+            connection.executemany(
+                f"insert into results ({names}) values ({marks})", rows.values.tolist()
+            )
+        connection.execute(
+            f"copy results to '{str(aside).replace(chr(39), chr(39) * 2)}' (format parquet)"
+        )
+    aside.replace(file)
     return len(rows)

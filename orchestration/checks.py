@@ -4,6 +4,7 @@ Those on what a write-back reads block it: figures that do not hold stay out of 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -63,7 +64,7 @@ def _checks(
     ) -> Iterator[dg.AssetCheckResult]:
         keys = sorted(key.asset_key.path for key in context.selected_asset_check_keys)
         wanted = [(path[0], path[1]) for path in keys]
-        verdicts = judge(settings, domain, kind, wanted)
+        verdicts = judge(judged_at(settings, kind), domain, kind, wanted)
         for relation in wanted:
             found = verdicts[relation]
             yield dg.AssetCheckResult(
@@ -74,6 +75,11 @@ def _checks(
             )
 
     return check
+
+
+def judged_at(settings: Settings, kind: str) -> Settings:
+    """Where the suites look: at the applications' own tables, and at what was built wherever."""
+    return settings.reading if kind == "outputs" else replace(settings, engine="")
 
 
 def judge(

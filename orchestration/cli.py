@@ -24,13 +24,16 @@ from orchestration.operations.commands import quota_app
 from orchestration.options import (
     AsJson,
     AsOf,
+    Built,
     Domains,
     Suites,
     Target,
     at_work,
     may_colour,
     progress,
+    read_settings,
     say,
+    settings_of_built,
 )
 from orchestration.reports.commands import health_report, report
 from orchestration.retention.commands import app as retention_app
@@ -184,7 +187,7 @@ def load(
 
 @app.command(rich_help_panel=CHECK)
 def validate(
-    target: Target = None,
+    target: Built = None,
     domain: Suites = None,
     as_of: AsOf = None,
     kind: Annotated[str | None, typer.Option(help="sources or outputs; default both.")] = None,
@@ -201,7 +204,9 @@ def validate(
     named = None if domain is None else suites_named(domain)
     # The platform's suite compares the figures of all domains that there are.
     own = None if named is None or PLATFORM in named else named
-    settings = until_the_demo_ends(_settings(target, own, as_of))
+    settings = until_the_demo_ends(
+        read_settings(target, domains=",".join(own) if own else None, as_of=as_of)
+    )
     kinds = [one_of("kind", kind, KINDS)] if kind else KINDS
     with at_work("asking each relation …"):
         report = run(settings, named, docs, progress, kinds=kinds, keep=True)
@@ -234,19 +239,19 @@ def demo(
 @app.command(rich_help_panel=ASK)
 def query(
     sql: Annotated[str, typer.Argument(help="One select statement.")],
-    target: Target = None,
+    target: Built = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows to show at the most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Run a query, reading only, and show its rows."""
     from orchestration.query import run
 
-    run(_settings(target), sql, limit, as_json)
+    run(read_settings(target), sql, limit, as_json)
 
 
 @app.command(rich_help_panel=ASK)
 def docs(
-    target: Target = None,
+    target: Built = None,
     as_of: AsOf = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Write nothing; serve what is there until Ctrl-C.")
@@ -256,7 +261,7 @@ def docs(
     """Write one site: data dictionary, reports, dbt's docs, the suites' pages; say where it is."""
     from orchestration import docs as site
 
-    settings = _settings(target, as_of=as_of)
+    settings = read_settings(target, as_of=as_of)
     if serve:
         site.serve(settings, port, say=say)
         return
@@ -268,20 +273,24 @@ def docs(
 
 @app.command(rich_help_panel=DEVELOP)
 def dagster(
-    target: Target = None,
+    target: Built = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web page.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Only make DAGSTER_HOME and the manifest.")
     ] = False,
 ) -> None:
-    """Serve Dagster's UI and run its schedules, until Ctrl-C; exit code as of `dagster dev`."""
+    """Serve Dagster's UI and run its schedules, until Ctrl-C; exit code as of `dagster dev`.
+
+    With --target spark (WAREHOUSE_ENGINE), Spark builds the models on the lake of WAREHOUSE_TARGET.
+    """
     from orchestration import dagster_dev
 
+    settings = settings_of_built(target)
     if prepare:
-        say(f"DAGSTER_HOME={dagster_dev.prepare(_settings(target))['DAGSTER_HOME']}")
+        say(f"DAGSTER_HOME={dagster_dev.prepare(settings)['DAGSTER_HOME']}")
         return
-    raise typer.Exit(dagster_dev.run(_settings(target), port=port, host=host))
+    raise typer.Exit(dagster_dev.run(settings, port=port, host=host))
 
 
 @app.command(rich_help_panel=DEVELOP)

@@ -54,6 +54,10 @@ def prepare(settings: Settings) -> dict[str, str]:
     """Make the manifest and DAGSTER_HOME; returns the environment for Dagster."""
     from orchestration.manifest import is_stale, prepare_manifest
 
+    if settings.on_spark:
+        from orchestration import spark
+
+        spark.require()
     if is_stale(settings):
         prepare_manifest(settings)
     home = make_home(settings)
@@ -71,7 +75,7 @@ def make_home(settings: Settings) -> Path:
     # Dagster takes two seconds to import; the command line should not wait for it elsewhere.
     from dagster import DagsterInstance
 
-    from orchestration.resources import DUCKDB_POOL, MYSQL_POOL
+    from orchestration.resources import DUCKDB_POOL, MYSQL_POOL, SPARK_POOL
 
     home = dagster_home(settings)
     home.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,7 @@ def make_home(settings: Settings) -> Path:
     (home / "dagster.yaml").write_text(text, encoding="utf-8")
     # Before the daemon's first run: a default limit is not applied to a pool nobody knows yet.
     with DagsterInstance.from_config(str(home)) as instance:
-        for pool in (DUCKDB_POOL, MYSQL_POOL):
+        for pool in (DUCKDB_POOL, MYSQL_POOL, SPARK_POOL):
             instance.event_log_storage.set_concurrency_slots(pool, 1)
     return home
 

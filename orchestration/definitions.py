@@ -22,6 +22,7 @@ from orchestration.resources import Dbt
 from orchestration.schedules import build_schedules, scheduled_assets
 from orchestration.sensors import build_late_data_sensor, build_sensors
 from orchestration.settings import Settings, load_settings
+from orchestration.spark_dagster import SparkDbt
 
 
 def build_definitions(
@@ -54,7 +55,7 @@ def build_definitions(
         ],
         resources={
             "settings": settings,
-            "dbt": Dbt(settings),
+            "dbt": SparkDbt(settings) if settings.on_spark else Dbt(settings),
             **(resource_overrides or {}),
         },
         # dbt does the parallel work; a process for each step would only cost its start.

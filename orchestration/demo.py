@@ -163,7 +163,7 @@ def build_fingerprint(settings: Settings, data: Path) -> str:
 
 def _stamp(settings: Settings) -> Path:
     """What the last demo that was well built on this engine left behind."""
-    return settings.local_dir / f"demo-{settings.target}.json"
+    return settings.local_dir / f"demo-{settings.built_on}.json"
 
 
 def _read(file: Path) -> Any:

@@ -39,7 +39,7 @@ def write_docs(settings: Settings, *, progress: Callable[[str], None]) -> list[s
     columns = sum(len(relation.columns) for relation in found)
     write_index(
         folder / "index.html",
-        settings.target,
+        settings.built_on,
         f"{clock.now(settings):%Y-%m-%d %H:%M}",
         [
             (
@@ -85,7 +85,7 @@ def write_docs(settings: Settings, *, progress: Callable[[str], None]) -> list[s
 
 def site_folder(settings: Settings) -> Path:
     """Where the site of the chosen engine is written."""
-    return settings.local_dir / "docs" / settings.target
+    return settings.local_dir / "docs" / settings.built_on
 
 
 def serve(settings: Settings, port: int, *, say: Callable[[str], None]) -> None:

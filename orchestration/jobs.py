@@ -199,7 +199,7 @@ def _behind(unique_id: str, manifest: Manifest) -> set[str]:
 def _docs_job(settings: Settings) -> dg.JobDefinition:
     @dg.op(name="write_docs", pool=pool_of(settings))
     def write(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
-        lines = write_docs(settings, progress=context.log.info)
+        lines = write_docs(settings.reading, progress=context.log.info)
         context.add_output_metadata({"pages": dg.MetadataValue.md("\n\n".join(lines))})
 
     return _job_of(write, WEEKLY_DOCS, _described(WEEKLY_DOCS), {})

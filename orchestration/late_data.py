@@ -119,13 +119,20 @@ def find_late_days(settings: Settings) -> list[Finding]:
     first, end = days_looked_at(clock.now(settings))
     first = max(first, first_day(settings))
     found: list[Finding] = []
-    with database.connect(settings, read_only=True) as connection:
+    if settings.on_spark and not settings.reading.duckdb_path.exists():
+        return found
+    recorded: dict[str, dict[date, int]] = {}
+    with database.connect(settings.reading, read_only=True) as connection:
         built = _built(connection, settings)
         for witness in witnesses(settings):
             if witness.rollup in built:
+                query = _recorded_by_day(settings, witness, first, end)
+                recorded[witness.source] = _counted(connection, query)
+    with database.connect(settings, read_only=True) as connection:
+        for witness in witnesses(settings):
+            if witness.source in recorded:
                 there = _counted(connection, _rows_by_day(settings, witness, first, end))
-                recorded = _counted(connection, _recorded_by_day(settings, witness, first, end))
-                found += findings(witness, there, recorded)
+                found += findings(witness, there, recorded[witness.source])
     return found
 
 

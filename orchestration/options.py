@@ -11,11 +11,20 @@ from typing import Annotated
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.settings import DOMAINS, PLATFORM
+from orchestration.settings import DOMAINS, PLATFORM, SPARK, Settings, load_settings
 
 Target = Annotated[
     str | None,
     typer.Option("--target", "-t", help="embedded (DuckDB) or mysql [env WAREHOUSE_TARGET]."),
+]
+Built = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="embedded (DuckDB), mysql, or spark: what Spark built, read with DuckDB "
+        "[env WAREHOUSE_TARGET, WAREHOUSE_ENGINE].",
+    ),
 ]
 Domains = Annotated[
     list[str] | None,
@@ -35,6 +44,24 @@ AsOf = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 JsonFile = Annotated[Path, typer.Argument(help="A file of JSON; - is stdin.")]
+
+
+def settings_of_built(target: str | None, **overrides: object) -> Settings:
+    """The settings behind `Built`: --target spark is WAREHOUSE_ENGINE=spark."""
+    if target == SPARK:
+        return load_settings(engine=SPARK, **overrides)
+    # who names the target means what stands there
+    return load_settings(target=target, engine=target, **overrides)
+
+
+def read_settings(target: str | None, **overrides: object) -> Settings:
+    """Those to read what was built with; WarehouseError where Spark is to have and has not."""
+    settings = settings_of_built(target, **overrides)
+    if settings.on_spark:
+        from orchestration.spark_reader import require
+
+        require(settings)
+    return settings.reading
 
 
 def read_bytes(file: Path) -> bytes:

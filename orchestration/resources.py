@@ -36,6 +36,8 @@ from orchestration.translator import is_daily
 DUCKDB_POOL = "duckdb_writer"
 # On MySQL two dbt builds at once would rebuild the same windows against each other.
 MYSQL_POOL = "mysql_builds"
+# Spark's folder takes one process, and who reads its files reads while nobody writes them.
+SPARK_POOL = "spark_folder"
 # What our dbt sessions say (after waiting for it) when another process has the DuckDB file open.
 FILE_HELD = "Another process holds"
 # A count is a courtesy; on a large MySQL table it may not be cheap.
@@ -45,7 +47,9 @@ KEPT_FOLDERS = 10
 
 def pool_of(settings: Settings) -> str:
     """The pool whose single slot a build on this engine takes."""
-    return MYSQL_POOL if settings.is_mysql else DUCKDB_POOL
+    if settings.is_mysql:
+        return SPARK_POOL if settings.on_spark else MYSQL_POOL
+    return DUCKDB_POOL
 
 
 def build_arguments(names: Sequence[str], variables: Mapping[str, Any] | None = None) -> list[str]:
@@ -54,11 +58,14 @@ def build_arguments(names: Sequence[str], variables: Mapping[str, Any] | None = 
     Tests are named, not found through what they read (`indirect-selection`): staging rebuilt alone
     must not be held against marts that are not rebuilt yet.
     """
-    arguments = ["build", "--indirect-selection", "empty"]
-    if variables:
-        arguments += ["--vars", json.dumps(dict(variables), sort_keys=True)]
+    arguments = ["build", "--indirect-selection", "empty", *variable_arguments(variables)]
     # One argument, which Linux lets be 128 KiB long: two thousand tests.
     return [*arguments, "--select", " ".join(sorted(names))]
+
+
+def variable_arguments(variables: Mapping[str, Any] | None) -> list[str]:
+    """--vars, if there are any."""
+    return ["--vars", json.dumps(dict(variables), sort_keys=True)] if variables else []
 
 
 class _QuickDbtCli(DbtCliResource):
@@ -94,8 +101,8 @@ class Dbt:
         Raises Failure when a node or a test of severity error fails, and asks for a retry when
         another process holds the DuckDB file.
         """
-        with _own_folder(self.settings, context.run.run_id) as folder:
-            invocation = self._start(build_arguments(_names(context), variables), folder)
+        with own_folder(self.settings, context.run.run_id) as folder:
+            invocation = self.start(build_arguments(names_of(context), variables), folder)
             # Not passed to `cli`, which would then select in its own way.
             invocation.context = context
             invocation.manifest = manifest
@@ -103,18 +110,25 @@ class Dbt:
             events = invocation.stream() if self.settings.is_mysql else _drained(invocation)
             try:
                 for event in events:
-                    yield self._described(event, manifest, variables or {})
+                    yield self.described(event, manifest, variables or {})
             except DagsterDbtCliRuntimeError as error:
                 raise failure_of(error, folder) from error
 
-    def _start(self, arguments: Sequence[str], folder: Path) -> DbtCliInvocation:
+    def start(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        target: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> DbtCliInvocation:
+        """A call of dbt, by default on the settings' target and in their environment."""
         resource = _QuickDbtCli(
             project_dir=str(PROJECT_ROOT),
             profiles_dir=str(PROJECT_ROOT),
-            target=self.settings.target,
+            target=target or self.settings.target,
             dbt_executable=dbt_executable(),
         )
-        with _environment(self._environment()):
+        with _environment({**self._environment(), **(environment or {})}):
             return resource.cli(arguments, target_path=folder)
 
     def _environment(self) -> dict[str, str]:
@@ -124,7 +138,7 @@ class Dbt:
             "DBT_TARGET_PATH": str(target_path(self.settings)),
         }
 
-    def _described(
+    def described(
         self, event: Any, manifest: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> Any:
         """An output with its rows, unless it is a view, and its window, if it is built by days."""
@@ -133,9 +147,13 @@ class Dbt:
         node = manifest["nodes"][event.metadata["unique_id"].value]
         metadata = {**event.metadata, **(variables if is_daily(node) else {})}
         if node["config"]["materialized"] != "view":
-            rows = count_rows(self.settings, node["schema"], node["name"])
+            rows = self.count(node)
             metadata |= {} if rows is None else {"dagster/row_count": rows}
         return event.with_metadata(metadata)
+
+    def count(self, node: Mapping[str, Any]) -> int | None:
+        """Rows of what was built, if they can be had quickly."""
+        return count_rows(self.settings, node["schema"], node["name"])
 
 
 def failure_of(error: DagsterDbtCliRuntimeError, folder: Path) -> dg.Failure:
@@ -149,7 +167,7 @@ def failure_of(error: DagsterDbtCliRuntimeError, folder: Path) -> dg.Failure:
     )
 
 
-def _names(context: dg.AssetExecutionContext) -> list[str]:
+def names_of(context: dg.AssetExecutionContext) -> list[str]:
     """The selected models, seeds, snapshots and tests; a check has its test's name."""
     return [
         *(key.path[-1] for key in context.selected_asset_keys),
@@ -185,7 +203,7 @@ def _drained(invocation: DbtCliInvocation) -> Iterator[Any]:
 
 
 @contextmanager
-def _own_folder(settings: Settings, run_id: str) -> Iterator[Path]:
+def own_folder(settings: Settings, run_id: str) -> Iterator[Path]:
     """A target folder for one call; the last few of failed calls stay, with their dbt.log."""
     parent = target_path(settings) / "runs"
     parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,8 @@ SECRETS = ("MYSQL_PASSWORD", "WAREHOUSE_MASK_KEY", "WAREHOUSE_ARCHIVE_KEY")
 # What joins several domains stands in models/marts/platform, in the database `warehouse`.
 PLATFORM = "platform"
 TARGETS = ("embedded", "mysql")
+# What may build the models in place of the target's own engine.
+SPARK = "spark"
 TIME_ZONE = "Asia/Shanghai"
 UTC_OFFSET = "+08:00"
 # What is said to these does not leave the machine; to all others it goes encrypted.
@@ -65,6 +67,8 @@ class Settings:
     database_prefix: str = ""
     domains: tuple[str, ...] = DOMAINS
     as_of: datetime | None = None
+    # Who builds the models: empty for the target itself, or SPARK, on the target's lake.
+    engine: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -76,6 +80,39 @@ class Settings:
     def dialect(self) -> str:
         """The chosen engine by SQLAlchemy's name: mysql or duckdb."""
         return "mysql" if self.is_mysql else "duckdb"
+
+    @property
+    def on_spark(self) -> bool:
+        """Whether Spark builds the models."""
+        return self.engine == SPARK
+
+    @property
+    def built_on(self) -> str:
+        """The engine that builds the models, by the name that --target knows."""
+        return self.engine or self.target
+
+    @property
+    def spark_dir(self) -> Path:
+        """Where Spark keeps its tables, its catalog, what it opened, and the file that reads it."""
+        own = self.environment.get("WAREHOUSE_SPARK_DIR")
+        return Path(own).absolute() if own else self.local_dir / SPARK
+
+    @property
+    def reading(self) -> Settings:
+        """The settings of who reads what was built: on Spark, a DuckDB file of views over it."""
+        if not self.on_spark:
+            return self
+        lake = (
+            self.environment.get("WAREHOUSE_ARCHIVE_URL")
+            or self.local_dir / "archive" / self.target
+        )
+        return replace(
+            self,
+            target="embedded",
+            # The same name, which is the catalog's in dbt's relations: both are parsed as one.
+            duckdb_path=self.spark_dir / "reader" / self.duckdb_path.name,
+            environment={**self.environment, "WAREHOUSE_ARCHIVE_URL": str(lake)},
+        )
 
     @cached_property
     def mysql(self) -> MySQLConnection:
@@ -115,6 +152,7 @@ class Settings:
             "WAREHOUSE_DATABASE_PREFIX": self.database_prefix,
             "WAREHOUSE_DOMAINS": ",".join(self.domains),
             "WAREHOUSE_AS_OF": self.as_of.isoformat(" ") if self.as_of else "",
+            "WAREHOUSE_ENGINE": self.engine,
         }
         if self.is_mysql:
             child |= {
@@ -130,7 +168,7 @@ class Settings:
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """Read and check the environment; `overrides` are the command line's answers.
 
-    Overrides: target, domains (comma-separated or a sequence), as_of (text), database_prefix.
+    Overrides: target, engine, domains (comma-separated or a sequence), as_of, database_prefix.
     An empty variable counts as unset; an empty override of `domains` is an error. Raises
     WarehouseError that names the variable or option and its allowed values.
     """
@@ -141,8 +179,10 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
         return str(value) if value is not None else env.get(variable) or default
 
     local_dir = Path(env.get("WAREHOUSE_LOCAL_DIR") or PROJECT_ROOT / ".local").absolute()
+    target = one_of("target", pick("target", "WAREHOUSE_TARGET", "embedded"), TARGETS)
+    engine = one_of("WAREHOUSE_ENGINE", pick("engine", "WAREHOUSE_ENGINE", target), (target, SPARK))
     return Settings(
-        target=one_of("target", pick("target", "WAREHOUSE_TARGET", "embedded"), TARGETS),
+        target=target,
         duckdb_path=Path(
             env.get("WAREHOUSE_DUCKDB_PATH") or local_dir / "saas_warehouse.duckdb"
         ).absolute(),
@@ -150,6 +190,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: obj
         database_prefix=parse_prefix(pick("database_prefix", "WAREHOUSE_DATABASE_PREFIX")),
         domains=_domains(overrides.get("domains"), env),
         as_of=parse_as_of(pick("as_of", "WAREHOUSE_AS_OF")),
+        engine="" if engine == target else engine,
         environment=env,
     )
 

@@ -63,7 +63,7 @@ LAPTOP = {
     "spark.driver.bindAddress": "127.0.0.1",
 }
 Progress = Callable[[str], None]
-_LOCK = threading.Lock()
+_LOCK, _PREPARING = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ class Source:
 
 def folder(settings: Settings) -> Path:
     """Where Spark keeps its tables, its catalog and what it opened."""
-    own = settings.environment.get("WAREHOUSE_SPARK_DIR")
-    return Path(own).absolute() if own else settings.local_dir / "spark"
+    return settings.spark_dir
 
 
 def require() -> None:
@@ -122,6 +121,15 @@ def session(settings: Settings) -> Any:
             known.sparkContext.setLogLevel("ERROR")
             _add_mask(known, settings)
         return known
+
+
+def open_session(settings: Settings) -> None:
+    """For dbt's own process; with WAREHOUSE_SPARK_PREPARE the lake's last day is registered too."""
+    with _PREPARING:
+        session(settings)
+        if os.environ.get("WAREHOUSE_SPARK_PREPARE"):
+            prepare(settings)
+            del os.environ["WAREHOUSE_SPARK_PREPARE"]  # once, not for each of dbt's threads
 
 
 def stop() -> None:
@@ -358,7 +366,7 @@ def build(
     """
     started = time.monotonic()
     day = prepare(settings, progress)
-    at = replace(settings, as_of=settings.as_of or parse_as_of(day.as_of))
+    at = at_day(settings, day)
     kinds = [word for kind in BUILT for word in ("--resource-type", kind)]
     refresh = ["--full-refresh"] if full_refresh else []
     arguments = dbt_arguments(
@@ -372,6 +380,25 @@ def build(
     return summarise(result.results if result else [], time.monotonic() - started)
 
 
+def at_day(settings: Settings, day: Day) -> Settings:
+    """The settings with the clock of the lake's day, unless they have another."""
+    return replace(settings, as_of=settings.as_of or parse_as_of(day.as_of))
+
+
+def renew_reader(settings: Settings, tests: bool, progress: Progress) -> list[str]:
+    """DuckDB's file over what was just built (and parsed for that); what dbt's tests found."""
+    from orchestration import spark_reader
+    from orchestration.ab_tests import refresh_ab_test_results
+
+    progress("making DuckDB's views over it" + (", and running dbt's tests …" if tests else " …"))
+    day = read_day(settings)
+    here = replace(at_day(settings, day), engine=TARGET)
+    parsed = settings.local_dir / "target" / TARGET / "manifest.json"
+    refresh_ab_test_results(here)
+    manifest = json.loads(parsed.read_text(encoding="utf-8"))
+    return spark_reader.renew(here, manifest, day, tests)
+
+
 def run_demo(
     settings: Settings, *, scale: str, seed: int, say: Progress, progress: Progress
 ) -> int:
@@ -380,10 +407,8 @@ def run_demo(
     from orchestration.lake.months import sync
 
     require()
-    environment = dict(settings.environment)
-    if not environment.get("WAREHOUSE_ARCHIVE_KEY"):
-        environment["WAREHOUSE_ARCHIVE_KEY"] = development_archive_key(settings.local_dir)
-    settings = replace(settings, environment=environment)
+    development_archive_key(settings.local_dir)
+    settings = with_archive_key(settings)
     settings, _ = load_sample(settings, scale, seed, {}, progress)
     progress("filling the lake (months, then the day) …")
     if failed := [month for month in sync(settings) if month.state == "failed"]:
@@ -392,8 +417,22 @@ def run_demo(
             fix="mend what it names, and run the command again.",
         )
     sync_day(settings)
+    # for the suites: rows reach to the end of the demo's last day
+    stamp = settings.local_dir / f"demo-{TARGET}.json"
+    stamp.write_text(json.dumps({"as_of": str(settings.as_of)}))
     progress("building on Spark (seeds, snapshots, models) …")
-    return build_and_tell(settings, say=say, progress=progress)
+    return build_and_tell(settings, tests=True, suites=True, say=say, progress=progress)
+
+
+def with_archive_key(settings: Settings) -> Settings:
+    """The settings, with the demo's key where none is given and the demo has made one."""
+    environment = dict(settings.environment)
+    if (
+        not environment.get("WAREHOUSE_ARCHIVE_KEY")
+        and (settings.local_dir / "archive_key").exists()
+    ):
+        environment["WAREHOUSE_ARCHIVE_KEY"] = development_archive_key(settings.local_dir)
+    return replace(settings, environment=environment)
 
 
 def build_and_tell(
@@ -401,15 +440,37 @@ def build_and_tell(
     *,
     select: str | None = None,
     full_refresh: bool = False,
+    reader: bool = True,
+    tests: bool = False,
+    suites: bool = False,
     say: Progress,
     progress: Progress,
 ) -> int:
-    """The same for a person, with its failures and a closing screen; 1 if something failed."""
+    """The same for a person, with its failures and a closing screen; 1 if something failed.
+
+    Then DuckDB's file of views over it, unless `reader` is False; dbt's tests and the quality
+    suites on that file if they are asked for.
+    """
+    settings = with_archive_key(settings)
     built = build(settings, select=select, full_refresh=full_refresh, progress=progress)
-    for failure in built.failures:
+    failed = renew_reader(settings, tests and built.success, progress) if reader else []
+    for failure in (*built.failures, *failed):
         progress(f"failed: {' '.join(failure.split())[:300]}")
     say(summary(settings, read_day(settings), built))
-    return 0 if built.success else 1
+    held = suites_hold(settings, say, progress) if suites and built.success else True
+    return 0 if built.success and held and not failed else 1
+
+
+def suites_hold(settings: Settings, say: Progress, progress: Progress) -> bool:
+    """Whether what stands there is as the quality suites expect; what they found is said."""
+    from orchestration.validation import validate
+
+    progress("validating (Great Expectations) …")
+    report = validate(
+        replace(at_day(settings, read_day(settings)), engine=TARGET).reading, keep=True
+    )
+    say(report.summary())
+    return report.success
 
 
 def summary(settings: Settings, day: Day, built: BuildResult) -> str:
@@ -418,6 +479,6 @@ def summary(settings: Settings, day: Day, built: BuildResult) -> str:
     return (
         f"The warehouse stands on Spark ({folder(settings)}), as of the lake's day {day.day}: "
         f"{kinds or 'nothing'} in {built.seconds:.0f} s, {len(built.failures)} failed.\n"
-        f"Not built there: {', '.join(NOT_HERE)}; dbt's tests and the suites run on DuckDB and "
-        f"MySQL. Its tables are Parquet under {folder(settings) / 'warehouse'}."
+        f"Its tables are Parquet under {folder(settings) / 'warehouse'}; `warehouse query --target "
+        f"{TARGET}`, `validate`, `report` and `docs` read them with DuckDB."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -39,8 +40,19 @@ def results_table(settings: Settings) -> sa.Table:
     )
 
 
+def home_of(settings: Settings) -> Settings:
+    """Where the history is kept: with what was judged; for Spark's tables in a file beside them.
+
+    Not in the file that reads them, which anybody may hold open and each build replaces.
+    """
+    if not settings.on_spark:
+        return settings
+    return replace(settings, target="embedded", duckdb_path=settings.spark_dir / "history.duckdb")
+
+
 def record(settings: Settings, suites: Iterable[SuiteResult]) -> None:
     """Keep what one run found, and let go of what is older than KEPT_DAYS."""
+    settings = home_of(settings)
     table = results_table(settings)
     checked_at = datetime.now(ZoneInfo(TIME_ZONE)).replace(tzinfo=None)
     rows = [
@@ -61,6 +73,8 @@ def record(settings: Settings, suites: Iterable[SuiteResult]) -> None:
         return
     with database.connect(settings) as connection:
         # Before the transaction: MySQL ends one with every statement that makes a table.
+        if settings.on_spark:
+            connection.execute(sa.schema.CreateSchema(str(table.schema), if_not_exists=True))
         table.create(connection, checkfirst=True)
         connection.commit()
         with connection.begin():
@@ -71,6 +85,9 @@ def record(settings: Settings, suites: Iterable[SuiteResult]) -> None:
 
 def trend(settings: Settings, home: str, relation: str) -> list[dict[str, object]]:
     """The relation's latest runs, newest first: when, how many expectations, how many failed."""
+    settings = home_of(settings)
+    if settings.on_spark and not settings.duckdb_path.exists():
+        return []
     table = results_table(settings)
     asked = (
         sa.select(

@@ -37,7 +37,8 @@ def build_report_assets(
         # matplotlib: not needed to show the graph
         from orchestration.reports.overview_page import write_pages
 
-        files = write_pages(settings, settings.local_dir / "reports" / settings.target, LANGUAGE)
+        folder = settings.local_dir / "reports" / settings.built_on
+        files = write_pages(settings.reading, folder, LANGUAGE)
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(str(files[0])),

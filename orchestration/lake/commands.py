@@ -127,6 +127,12 @@ def build_on_spark(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make statistics anew, all days.")
     ] = False,
+    reader: Annotated[
+        bool, typer.Option(help="Then DuckDB's views over it, which --target spark reads.")
+    ] = True,
+    test: Annotated[
+        bool, typer.Option("--test", help="And dbt's tests on these; exit code 1 if one fails.")
+    ] = False,
 ) -> None:
     """Build the models with Spark on the lake's last day (`make setup-spark` first).
 
@@ -138,7 +144,13 @@ def build_on_spark(
     settings = load_settings(target=target, as_of=as_of)
     raise typer.Exit(
         spark.build_and_tell(
-            settings, select=select, full_refresh=full_refresh, say=say, progress=progress
+            settings,
+            select=select,
+            full_refresh=full_refresh,
+            reader=reader or test,
+            tests=test,
+            say=say,
+            progress=progress,
         )
     )
 

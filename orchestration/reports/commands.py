@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestration.errors import WarehouseError
-from orchestration.options import AsJson, AsOf, Target, at_work, progress, say
+from orchestration.options import AsJson, AsOf, Built, Target, at_work, progress, read_settings, say
 from orchestration.settings import load_settings, one_of
 
 
@@ -71,7 +71,7 @@ def report(
         typer.Option(help="Write a page (.html) here; a folder gets all pages, linked."),
     ] = None,
     language: Annotated[str, typer.Option("--lang", help="The pages' language: zh or en.")] = "zh",
-    target: Target = None,
+    target: Built = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +85,7 @@ def report(
     from orchestration.reports.words import LANGUAGES
 
     one_of("language", language, LANGUAGES)
-    settings = load_settings(target=target, as_of=as_of)
+    settings = read_settings(target, as_of=as_of)
     for name in domain or ():
         one_of("domain", name, tuple(PAGES))
     if out and out.suffix != ".html":

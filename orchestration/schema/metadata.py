@@ -289,6 +289,11 @@ _TYPES: dict[str, Callable[[Column], sa.types.TypeEngine[Any]]] = {
 }
 
 
+def column_type(column: Column, dialect: str) -> sa.types.TypeEngine[Any]:
+    """A column's type on an engine, by SQLAlchemy's name of that."""
+    return _TYPES[dialect](column)
+
+
 def duckdb_type(column: Column) -> str:
     """The name of DuckDB's type for a column, in lower case as `duckdb_columns()` has it."""
     if column.is_boolean:

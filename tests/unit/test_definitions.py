@@ -39,6 +39,7 @@ from orchestration.resources import build_arguments, failure_of
 from orchestration.schema.doctor import REPLACED_EVENTS
 from orchestration.sensors import build_sensors
 from orchestration.settings import DATABASES, PROJECT_ROOT, Settings, load_settings
+from orchestration.spark_dagster import SparkDbt
 from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
 
 SNAPSHOT = Path(__file__).with_name("definitions.snapshot.txt")
@@ -135,6 +136,11 @@ class TestWhatIsThere:
 
     def test_the_other_engine_behind_a_prefix_has_the_same(self, mysql_target: Settings) -> None:
         assert _described(_repository(mysql_target)) == SNAPSHOT.read_text(encoding="utf-8")
+
+    def test_with_spark_as_the_engine_too(self, settings: Settings) -> None:
+        found = build_definitions(replace(settings, engine="spark"))
+        assert _described(found.get_repository_def()) == SNAPSHOT.read_text(encoding="utf-8")
+        assert isinstance(found.resources["dbt"], SparkDbt)
 
     def test_every_dbt_test_of_a_kept_node_is_a_check_of_an_asset(
         self, settings: Settings, repository: dg.RepositoryDefinition

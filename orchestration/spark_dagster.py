@@ -1,0 +1,140 @@
+"""dbt for Dagster where Spark builds: the same assets and checks, in three calls of dbt.
+
+The lake's day comes first, then Spark builds the models, then DuckDB's views over them are made, on
+which dbt's tests run. Each call is a process of its own: Spark's catalog takes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtCliRuntimeError, DagsterDbtTranslator
+
+from orchestration.errors import WarehouseError
+from orchestration.manifest import Manifest
+from orchestration.resources import (
+    FILE_HELD,
+    Dbt,
+    build_arguments,
+    failure_of,
+    own_folder,
+    variable_arguments,
+)
+from orchestration.settings import SPARK, Settings
+
+
+@dataclass(frozen=True)
+class SparkDbt(Dbt):
+    """The project's dbt on Spark and on DuckDB's views over it."""
+
+    def build(
+        self,
+        context: dg.AssetExecutionContext,
+        manifest: Manifest,
+        translator: DagsterDbtTranslator,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Iterator[Any]:
+        """Outputs as Spark builds them, then the results of dbt's tests.
+
+        A test does not keep Spark from building what comes after its model: all tests come last.
+        """
+        from orchestration import spark, spark_reader
+        from orchestration.lake.fresh import fresh_day
+        from orchestration.spark_delivery import deliver
+
+        models = {key.path[-1] for key in context.selected_asset_keys}
+        tests = {key.name for key in context.selected_asset_check_keys}
+        own = spark.with_archive_key(self.settings)
+        with own_folder(self.settings, context.run.run_id) as folder:
+            with _as_failures():
+                spark.require()
+                day = fresh_day(own, context.log.info)
+            here = spark.at_day(own, day)
+
+            def run(
+                arguments: Sequence[str], target: str, environment: Mapping[str, str]
+            ) -> Iterator[Any]:
+                # a folder each, with what each has parsed
+                invocation = self.start(arguments, folder / target, target, environment)
+                invocation.context = context
+                invocation.manifest = manifest
+                invocation.dagster_dbt_translator = translator
+                for event in invocation.stream():
+                    yield self.described(event, manifest, variables or {})
+
+            failure: dg.Failure | None = None
+            try:
+                if built := models - set(spark.NOT_HERE):
+                    yield from run(build_arguments(built, variables), SPARK, _for_spark(here))
+            except DagsterDbtCliRuntimeError as error:
+                failure = failure_of(error, folder / SPARK)
+            with _as_failures():
+                aside = spark_reader.begin(here, manifest, day)
+            environment = _for_duckdb(aside)
+            names = " ".join(spark_reader.view_names(manifest, here))
+            try:
+                for event in run(["run", "--select", names], aside.target, environment):
+                    if _is_output_of(event, manifest, models & set(spark.NOT_HERE)):
+                        yield event
+                if tests and failure is None:
+                    arguments = ["test", "--indirect-selection", "empty"]
+                    arguments += [
+                        *variable_arguments(variables),
+                        "--select",
+                        " ".join(sorted(tests)),
+                    ]
+                    yield from run(arguments, aside.target, environment)
+            except DagsterDbtCliRuntimeError as error:
+                failure = failure or failure_of(error, folder / aside.target)
+            # What is there stands in it, whatever the tests say, as it does on the other engines.
+            spark_reader.publish(here, aside)
+            if failure is not None:
+                raise failure
+            with _as_failures():
+                for told in deliver(here, manifest, models):
+                    context.log.info(told)
+
+    def count(self, node: Mapping[str, Any]) -> int | None:
+        """By the Parquet files' own counts."""
+        from orchestration import spark_reader
+
+        return spark_reader.count_rows(self.settings, node)
+
+
+def _for_spark(here: Settings) -> dict[str, str]:
+    from orchestration.retention.archive import archive_url
+
+    return {
+        **here.child_environment(),
+        "WAREHOUSE_ARCHIVE_URL": archive_url(here),
+        "WAREHOUSE_SPARK_PREPARE": "1",
+        "DBT_TARGET_PATH": str(here.local_dir / "target" / SPARK),
+    }
+
+
+def _for_duckdb(aside: Settings) -> dict[str, str]:
+    return {
+        **aside.child_environment(),
+        "DBT_TARGET_PATH": str(aside.local_dir / "target" / aside.target),
+    }
+
+
+def _is_output_of(event: Any, manifest: Manifest, names: set[str]) -> bool:
+    if not isinstance(event, dg.Output):
+        return False
+    return str(manifest["nodes"][event.metadata["unique_id"].value]["name"]) in names
+
+
+@contextmanager
+def _as_failures() -> Iterator[None]:
+    """Our errors as Dagster's, with the fix; what is held by another process asks for a retry."""
+    try:
+        yield
+    except WarehouseError as error:
+        if FILE_HELD in error.message:
+            raise dg.RetryRequested(max_retries=5, seconds_to_wait=10) from error
+        raise dg.Failure(f"{error.message} Fix: {error.fix}", allow_retries=False) from error
