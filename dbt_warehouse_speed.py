@@ -6,8 +6,9 @@ being opened and checkpointed for every node. MySQL: a node takes over the conne
 has done with, reset by the server, instead of reading all certificates of the system for one of its
 own. Selection: ancestors are found along the edges themselves, not through a filtering view of the
 graph that counts all nodes anew at each step. Parsing: the clock, the days, the file or the server
-of a call change no node, so what was parsed for another day still holds. And `dbt docs generate
---no-compile`, which compiles nothing again, works on DuckDB.
+of a call change no node, so what was parsed for another day still holds. `dbt docs generate
+--no-compile`, which compiles nothing again, works on DuckDB. And a materialization may let MySQL
+work on several statements at once: `adapter.side_by_side`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import copy
 import functools
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +29,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments.local import LocalEnvironment
 from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.mysql.connections import MySQLConnectionManager
+from dbt.adapters.mysql.impl import MySQLAdapter
 from dbt.exceptions import DbtInternalError
 from dbt.graph.graph import Graph
 from dbt.parser.manifest import ManifestLoader
@@ -123,6 +126,30 @@ def _close_idle(original: Any, manager: MySQLConnectionManager) -> None:
             handle.close()
 
 
+def side_by_side(adapter: MySQLAdapter, scripts: Sequence[Sequence[str]]) -> None:
+    """Run scripts of statements, each in a session and a transaction of its own.
+
+    As many at once as the profile has threads. The first error is raised when those that had begun
+    have ended; what they wrote stays.
+    """
+    name = adapter.connections.get_thread_connection().name
+
+    def run(number: int) -> None:
+        with adapter.connection_named(f"{name}.{number}"):
+            for statement in scripts[number]:
+                adapter.execute(statement, auto_begin=True)
+            adapter.commit_if_has_connection()
+
+    with ThreadPoolExecutor(adapter.config.threads) as pool:
+        tasks = [pool.submit(run, number) for number in range(len(scripts))]
+        try:
+            for task in tasks:
+                task.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def _state_of_the_project(original: Any, loader: ManifestLoader) -> Any:
     """What must be the same for a parsed project to be used again."""
     config = loader.root_project
@@ -170,6 +197,9 @@ MySQLConnectionManager._close_handle = classmethod(
     lambda _, connection: _put_aside(_mysql_close, connection)
 )
 _wrap(MySQLConnectionManager, "cleanup_all", _close_idle)
+MySQLAdapter.side_by_side = side_by_side
+# What macros may call.
+MySQLAdapter._available_ = MySQLAdapter._available_ | {"side_by_side"}
 _wrap(ManifestLoader, "build_manifest_state_check", _state_of_the_project)
 Graph.ancestors = lambda graph, node, max_depth=None: reachable(
     graph.graph, node, upstream=True, max_depth=max_depth

@@ -7,6 +7,8 @@
             window_rows     name of a macro that renders the condition for the rows to replace, where
                             they are not simply those between the window's ends.
             lookback_days   at least so many days are rebuilt, where the project's are fewer.
+            refresh_by_month true: a full refresh may be done by months, for a day's rows do not depend on
+                            where the window around it begins and ends.
             stamped         true: created_at and updated_at are kept here, not by the model; they move
                             only for rows whose other columns changed. Needs `grain`.
             grain           columns that identify a row, for `stamped`; never NULL.
@@ -140,14 +142,17 @@
 {% macro put_new_rows_aside(target_relation, sql, figures) %}
     {%- set new_rows = temporary_table(this.identifier ~ '__new') -%}
     {% call statement('forget_new') %}{{ drop_temporary_table(this.identifier ~ '__new') }}{% endcall %}
-    {% call statement('shape_new') -%}
-        create temporary table {{ new_rows }} as
-        select {{ quoted_columns(figures) }}
-        from {{ target_relation }}
-        where 1 = 0
-    {%- endcall %}
+    {% call statement('shape_new') %}{{ shape_new_rows(target_relation, figures) }}{% endcall %}
     {% call statement('put_new_aside') %}{{ insert_rows(new_rows, sql, figures) }}{% endcall %}
 {% endmacro %}
+
+
+{% macro shape_new_rows(relation, figures) -%}
+    create temporary table {{ temporary_table(this.identifier ~ '__new') }} as
+    select {{ quoted_columns(figures) }}
+    from {{ relation }}
+    where 1 = 0
+{%- endmacro %}
 
 
 {#- The rows put aside with their stamps: created_at is the first build's, updated_at that of the last

@@ -10,7 +10,7 @@
     {%- if var('start_date', none) -%}
         date '{{ window_day(var('start_date')) }}'
     {%- elif is_whole_build() -%}
-        date '1970-01-02'
+        date '1970-01-02'{{ mark_cut('window_start') }}
     {%- else -%}
         {%- set lookback = [var('lookback_days') | int, config.get('lookback_days', 0) | int] | max -%}
         date '{{ run_day() - modules.datetime.timedelta(days=lookback) }}'
@@ -23,7 +23,7 @@
     {%- if var('end_date', none) -%}
         date '{{ window_day(var('end_date')) }}'
     {%- else -%}
-        date '{{ run_day() + modules.datetime.timedelta(days=1) }}'
+        date '{{ run_day() + modules.datetime.timedelta(days=1) }}'{{ mark_cut('window_end') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -34,7 +34,13 @@
     {%- if var('end_date', none) -%}
         {%- set last = [last, window_day(var('end_date')) - modules.datetime.timedelta(days=1)] | min -%}
     {%- endif -%}
-    date '{{ last }}'
+    date '{{ last }}'{{ mark_cut('window_last_day') }}
+{%- endmacro %}
+
+
+{#- Where a refresh by months puts other days (fill_twin.sql). -#}
+{% macro mark_cut(end) -%}
+    {%- if config.get('refresh_by_month') and is_refresh() %} /*{{ end }}*/{% endif -%}
 {%- endmacro %}
 
 

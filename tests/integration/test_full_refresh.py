@@ -134,6 +134,13 @@ def warehouse(module_engine_settings: Settings) -> WindowWarehouse:
     account = {"id": "a1", "tenant_id": "t1", "account_name": "a", "status": "ONLINE"}
     made.insert("wework_accounts", {**account, "created_at": since})
     made.insert("wework_message_records", *messages(since, range(5, 120, 10)))
+    (edge,) = messages(since, [0])
+    first_of_may = datetime(2026, 5, 1)
+    made.insert(
+        "wework_message_records",
+        {**edge, "id": "last", "created_at": first_of_may - timedelta(seconds=1)},
+        {**edge, "id": "first", "message_id": "first", "created_at": first_of_may},
+    )
     assert made.build(FIRST_BUILD) == ()
     made.mark()
     return made
@@ -144,6 +151,38 @@ def test_days_before_the_first_message_are_no_loss(warehouse: WindowWarehouse) -
     assert warehouse.build(FIRST_BUILD + timedelta(hours=1), "--full-refresh") == ()
     assert warehouse.changes(USAGE) == {}
     assert warehouse.changes(DAILY) == {}
+
+
+def test_a_month_that_fails_leaves_the_table(warehouse: WindowWarehouse) -> None:
+    """MySQL refreshes by months, each in a transaction of its own, beside the table."""
+    settings = warehouse.settings
+    if not settings.is_mysql:
+        pytest.skip("DuckDB refreshes in one statement")
+    later = FIRST_BUILD + timedelta(hours=1)
+    view = f"`{settings.database_prefix}warehouse_staging`.`stg_wework__message_records`"
+    with warehouses.connect_mysql(settings) as connection, connection.cursor() as cursor:
+        cursor.execute(f"show create view {view}")
+        query = cursor.fetchone()[1].partition(" AS ")[2]
+        # no id is JSON
+        cursor.execute(
+            f"create or replace view {view} as {query} where created_at < '2026-05-01' "
+            "or created_at >= '2026-06-01' or json_extract(message_record_id, '$') is null"
+        )
+    failures = warehouse.build(later, "--full-refresh", "--exclude", "path:models/staging")
+    assert {failure.split(":")[0] for failure in failures} == {USAGE, DAILY}
+    assert all("Invalid JSON text" in failure for failure in failures)
+    assert warehouse.changes(USAGE) == {}
+    assert warehouse.changes(DAILY) == {}
+    assert warehouse.build(later, "--full-refresh") == ()
+    assert warehouse.changes(DAILY) == {}
+    twins = "select count(*) from information_schema.tables where table_name like '%\\_\\_dbt%'"
+    with database.connect(settings) as connection:
+        assert (
+            connection.exec_driver_sql(
+                twins.replace("%", "%%") + f" and table_schema like '{settings.database_prefix}%%'"
+            ).scalar()
+            == 0
+        )
 
 
 def test_history_whose_source_is_gone_is_not_lost(warehouse: WindowWarehouse) -> None:

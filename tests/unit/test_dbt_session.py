@@ -14,6 +14,7 @@ import pymysql
 import pytest
 from dbt.exceptions import DbtDatabaseError
 from harness import clean_environment
+from warehouses import connect_mysql
 
 from dbt_warehouse_session import add_mysql_query, prepare_mysql_session, session_pads
 from orchestration.dbt_project import target_path
@@ -65,6 +66,33 @@ def test_mysql_session(mysql_settings: Settings) -> None:
     assert '"w": 5' in shown
     assert '"g": 1048576' in shown
     assert '"c": "ab"' in shown
+
+
+@pytest.mark.mysql
+def test_applications_write_where_a_build_reads(mysql_settings: Settings) -> None:
+    """With MySQL's default isolation the second insert would wait for the build's end."""
+    home = mysql_settings.database_prefix + "app"
+    with connect_mysql(mysql_settings) as build, connect_mysql(mysql_settings) as application:
+        made, writes = build.cursor(), application.cursor()
+        made.execute(f"create database {home}")
+        for name in ("read_rows", "built_rows"):
+            made.execute(
+                f"create table {home}.{name} (id int primary key, on_day date, key (on_day))"
+            )
+        made.execute(f"insert into {home}.read_rows values (1, '2026-06-01'), (3, '2026-06-03')")
+        build.commit()
+        prepare_mysql_session(made, None)
+        made.execute(
+            f"insert into {home}.built_rows select id, on_day from {home}.read_rows "
+            "where on_day >= '2026-06-01' and on_day < '2026-06-04'"
+        )
+        writes.execute("set innodb_lock_wait_timeout = 1")
+        writes.execute(f"insert into {home}.read_rows values (2, '2026-06-02')")
+        writes.execute(f"update {home}.read_rows set on_day = '2026-06-05' where id = 3")
+        application.commit()
+        build.commit()
+        writes.execute(f"select group_concat(id order by id) from {home}.built_rows")
+        assert writes.fetchone() == ("1,3",)
 
 
 @pytest.mark.mysql

@@ -107,6 +107,7 @@ def test_every_macro_has_a_case() -> None:
         "create_columns",
         "create_table_like",
         "drop_temporary_table",
+        "fill_twin",
         "make_twin",
         "rows_of_another_key",
         "snapshot_hash_arguments",
@@ -227,3 +228,25 @@ def test_wrong_arguments_are_refused(
 ) -> None:
     with pytest.raises(AssertionError, match=complaint):
         compile_macros("embedded", {"wrong": query}, tmp_path / "project", variables)
+
+
+def test_a_query_that_calls_itself_too_often_stops_on_spark(
+    engine: SqlEngine, tmp_path: Path
+) -> None:
+    """It is written out for ten calls there: a longer chain is an error, not a shorter answer."""
+    counting = (
+        "with recursive n as (\n\nselect 1 as i\n\nunion distinct\n\n"
+        "select n.i + 1 from n where n.i < {last}\n\n)\n\nselect i from n"
+    )
+    queries = {
+        f"to_{last}": "select count(*) as n from ("
+        + "{{ unrolled('" + counting.format(last=last) + "') }}) as found"
+        for last in (11, 12)
+    }  # fmt: skip
+    found = compile_macros(engine.name, queries, tmp_path / "project")
+    assert engine.query(found.sql["to_11"])[1] == [(11,)]
+    if engine.name == "spark":
+        with pytest.raises(Exception, match="n calls itself more than 10 times"):
+            engine.query(found.sql["to_12"])
+    else:
+        assert engine.query(found.sql["to_12"])[1] == [(12,)]

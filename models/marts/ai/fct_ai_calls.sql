@@ -1,6 +1,6 @@
 -- One row per call to an AI platform, without what was asked and who asked. A request that was retried is
 -- there once a call: count requests by distinct request_id, and never average averages of seconds.
-{{ config(materialized='window', window_column='created_at') }}
+{{ config(materialized='window', window_column='created_at', refresh_by_month=true) }}
 
 with calls as (
 

@@ -1,6 +1,6 @@
 -- One row per audited action, without names, values and addresses. One operation over many objects is one
 -- row a tenant and run, so rows must not be taken for objects changed.
-{{ config(materialized='window', window_column='created_at') }}
+{{ config(materialized='window', window_column='created_at', refresh_by_month=true) }}
 
 select
     audit_log_id,

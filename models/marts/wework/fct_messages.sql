@@ -1,7 +1,7 @@
 -- One row per message of an account, without content and names. A group message is there once for every
 -- account in the group: do not add accounts up to count what was written. Receipts still arrive for days,
 -- so a week is rebuilt.
-{{ config(materialized='window', window_column='created_at', lookback_days=7) }}
+{{ config(materialized='window', window_column='created_at', lookback_days=7, refresh_by_month=true) }}
 
 with messages as (
 

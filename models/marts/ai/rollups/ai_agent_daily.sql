@@ -1,6 +1,6 @@
 -- One row per tenant, agent and business day with a call; calls of no agent are in no row. Counts,
 -- seconds, tokens and cost may be summed; the rate and the percentiles may not.
-{{ config(window_column='stat_date') }}
+{{ config(window_column='stat_date', refresh_by_month=true) }}
 
 with call_days as (
 

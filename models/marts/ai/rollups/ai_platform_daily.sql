@@ -1,7 +1,7 @@
 -- One row per tenant, platform and business day with a call or a failover; the tenant is the call's,
 -- which need not own the platform. Counts, seconds, tokens and cost may be summed; the rate and the
 -- percentiles may not.
-{{ config(window_column='stat_date') }}
+{{ config(window_column='stat_date', refresh_by_month=true) }}
 
 with failover_days as (
 

@@ -1,7 +1,7 @@
 -- One row per tenant, platform, metric, window length (1h, 1d) and window start with a request. The
 -- tenant is the call's. Metrics have different units: never sum over metrics, nor over 1h and 1d
 -- together; means and rates are weighted by the requests in `labels`.
-{{ config(window_column='recorded_at') }}
+{{ config(window_column='recorded_at', refresh_by_month=true) }}
 
 with calls as (
 

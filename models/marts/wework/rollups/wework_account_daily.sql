@@ -2,7 +2,7 @@
 -- its state the one known when the row was last built: receipts arrive for days, so a week is rebuilt.
 -- All counts may be summed over accounts and days; sent, failed, recalled and pending exclude each
 -- other, delivered is part of sent, and read of delivered.
-{{ config(window_column='stat_date', lookback_days=7) }}
+{{ config(window_column='stat_date', lookback_days=7, refresh_by_month=true) }}
 
 with messages as (
 

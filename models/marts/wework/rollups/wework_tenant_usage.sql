@@ -1,7 +1,7 @@
 -- One row per tenant with an account and business day, from the tenant's created day, over all of the
 -- tenant's accounts. Totals of accounts, contacts and groups are stocks, active_* are distinct counts
 -- and rates are rates: none of them may be summed over days. Messages and alerts may.
-{{ config(window_column='stat_date', stamped=true, grain=['tenant_id', 'stat_date']) }}
+{{ config(window_column='stat_date', stamped=true, grain=['tenant_id', 'stat_date'], refresh_by_month=true) }}
 
 with accounts as (
 
