@@ -11,7 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-SIZES = {"1M": 1_000_000, "3M": 3_000_000, "10M": 10_000_000}
+SIZES = {
+    "1M": 1_000_000,
+    "3M": 3_000_000,
+    "10M": 10_000_000,
+    "30M": 30_000_000,
+    "100M": 100_000_000,
+}
 # Whether a benchmark has a size, and whether it takes several in one run (how its figures grow).
 SIZED = {
     "demo": None,
@@ -21,6 +27,7 @@ SIZED = {
     "rollups": "many",
     "retention": "one",
     "lake": "one",
+    "lake_rollups": "many",
     "overhead": None,
 }
 

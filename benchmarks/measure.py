@@ -7,6 +7,7 @@ of one run. Nothing here fails for being slow.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -50,6 +51,13 @@ def ratio(slow: Timing | float, fast: Timing | float) -> str:
     """How many times as long: 1.04 x, 12 x, 3,400 x."""
     times = _seconds(slow) / _seconds(fast)
     return f"{times:,.0f} x" if times >= 10 else f"{times:.2f} x"
+
+
+def exponent(by_size: Mapping[int, Timing | float]) -> str:
+    """How time grows with rows, from the smallest size to the largest: 1 is in proportion."""
+    few, many = min(by_size), max(by_size)
+    times = _seconds(by_size[many]) / _seconds(by_size[few])
+    return f"rows^{math.log(times) / math.log(many / few):.2f}"
 
 
 def in_turn(

@@ -2,8 +2,9 @@
 
 Each incremental model is built by dbt for its window and in full, on both engines and at several
 lengths of history. Beside it the limit: its own query, written straight into an empty table of the
-same shape (no window to replace, no readers to spare), and on DuckDB the mere reading of the
-columns that it needs. dbt's start and parsing are not in it; what dbt does for the model itself is.
+same shape (no window to replace, no readers to spare, MySQL's own settings), and on DuckDB the mere
+reading of the columns that it needs. dbt's start and parsing are not in it; what dbt does for the
+model itself is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from measure import Row, Timing, in_turn, publish, ratio
+from measure import Row, Timing, exponent, in_turn, publish, ratio
 from traffic import MESSAGES, arguments, run_model, warehouse
 
 from orchestration import database
@@ -35,35 +36,43 @@ def main() -> None:
     parser.add_argument("--target", nargs="+", default=["embedded", "mysql"])
     parser.add_argument("--rounds", type=int, default=3, help="counted rounds")
     given = parser.parse_args()
-    rows: list[Row] = []
     for target in given.target:
+        spent: dict[tuple[str, str], dict[int, Timing]] = {}
+        rows: list[Row] = []
         for size in given.rows:
             print(f"{size:,} messages on {target}", flush=True)
             with warehouse(target, size) as settings:
-                rows += compared(settings, size, given.rounds)
-    publish("rollups", ("engine", "messages", "model", "built", "dbt", "limit", "ratio"), rows)
+                rows += compared(settings, size, given.rounds, spent)
+        publish(
+            f"rollups_{target}",
+            ("messages", "model", "built", "dbt", "limit", "ratio", "growth"),
+            rows,
+            "Growth: from the smallest size to this one.",
+        )
 
 
-def compared(settings: Settings, size: int, rounds: int) -> list[Row]:
-    """Rows of the table for one size on one engine."""
+def compared(
+    settings: Settings, size: int, rounds: int, spent: dict[tuple[str, str], dict[int, Timing]]
+) -> list[Row]:
+    """Rows of the table for one size on one engine; `spent` takes dbt's seconds by model and way."""
     run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{name}" for name in MODELS)))
     manifest = run_dbt(settings, arguments(settings, ["parse"]))
-    engine = "MySQL" if settings.is_mysql else "DuckDB"
     rows: list[Row] = []
-    spent: dict[tuple[str, str], Timing] = {}
     for name in MODELS:
         for way, flags in WAYS.items():
             model = Model(settings, manifest, name, flags)
             model.build()
             found = in_turn({f"{name}, {way}": model.build, "limit": model.bare}, rounds)
             ours, limit = found.values()
-            spent[name, way] = ours
-            rows.append((engine, f"{size:,}", name, way, str(ours), str(limit), ratio(ours, limit)))
+            by_size = spent.setdefault((name, way), {})
+            by_size[size] = ours
+            growth = exponent(by_size) if len(by_size) > 1 else "-"
+            rows.append((f"{size:,}", name, way, str(ours), str(limit), ratio(ours, limit), growth))
     if not settings.is_mysql:
         scan = in_turn({"scan": lambda: _scan(settings)}, rounds)["scan"]
-        whole = spent[MODELS[0], "whole"]
-        rows.append((engine, f"{size:,}", MODELS[0], "whole, against reading its columns",
-                     str(whole), str(scan), ratio(whole, scan)))  # fmt: skip
+        whole = spent[MODELS[0], "whole"][size]
+        rows.append((f"{size:,}", MODELS[0], "whole, against reading its columns",
+                     str(whole), str(scan), ratio(whole, scan), "-"))  # fmt: skip
     return rows
 
 

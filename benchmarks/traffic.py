@@ -23,7 +23,8 @@ from orchestration.dbt_project import dbt_arguments, run_dbt, target_path
 from orchestration.sampledata.conform import stored
 from orchestration.sampledata.load import Task, load_tasks
 from orchestration.schema.deploy import deploy
-from orchestration.schema.record import Column, load_record
+from orchestration.schema.metadata import duckdb_type
+from orchestration.schema.record import Column, Table, load_record
 from orchestration.settings import Settings, load_settings
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
@@ -33,7 +34,7 @@ MESSAGES = "wework_message_records"
 GIVEN = dict(os.environ)
 
 # A few accounts have most of the traffic, by day, as people write; 1/60 of what is sent fails.
-_FILES = {
+FILES = {
     "saas_tenants": """
         select printf('tenant-%04d', n) as id, printf('T%04d', n) as tenant_code,
             '租户' || n as tenant_name, timestamp '{since}' as created_at
@@ -53,7 +54,7 @@ _FILES = {
                 hash(n) % 1000000 / 1e6 as share,
                 hash(n + 1000000007) % 1000000 / 1e6 as moment,
                 hash(n + 2000000011) % 600 as fate
-            from range({rows}) as numbers(n)
+            from range({first}, {end}) as numbers(n)
         ),
         placed as (
             select *, cast(floor({accounts} * share * share) as integer) as account
@@ -139,18 +140,24 @@ def run_model(settings: Settings, manifest: Any, name: str, *flags: str) -> Any:
 
 
 def _written(folder: Path, rows: int, since: datetime) -> Iterator[Task]:
-    """The tables' files in loading order; what the queries leave out is the column's default."""
-    for name, query in _FILES.items():
+    """The tables' files in loading order."""
+    for name, query in FILES.items():
         table, file = load_record().table(name), folder / f"{name}.parquet"
         sql = query.format(
-            tenants=TENANTS, accounts=ACCOUNTS, rows=rows, a_day=A_DAY, since=since, until=AS_OF
-        )
-        with duckdb.connect() as connection:
-            given = connection.sql(sql)
-            left = [c for c in stored(table) if c.name not in given.columns]
-            rest = "".join(f", {_default(c)} as {c.name}" for c in left)
-            given.project(f"*{rest}").write_parquet(str(file), compression="zstd")
+            tenants=TENANTS, accounts=ACCOUNTS, a_day=A_DAY, first=0, end=rows, since=since,
+            until=AS_OF,
+        )  # fmt: skip
+        write_table(table, sql, file)
         yield Task(table, file, name, pq.ParquetFile(file).metadata.num_rows)
+
+
+def write_table(table: Table, query: str, file: Path) -> None:
+    """A query's rows as the table's Parquet; what it leaves out is the column's default."""
+    with duckdb.connect() as connection:
+        given = connection.sql(query)
+        values = {c: c.name if c.name in given.columns else _default(c) for c in stored(table)}
+        cast = [f"cast({v} as {duckdb_type(c)}) as {c.name}" for c, v in values.items()]
+        given.project(", ".join(cast)).write_parquet(str(file), compression="zstd")
 
 
 def _default(column: Column) -> str:
