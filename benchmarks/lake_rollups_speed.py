@@ -350,7 +350,9 @@ def _rows(found: dict[int, dict[str, Built]], size: int) -> list[Row]:
     duck, cluster = found[size]["duckdb"], found[size].get("spark")
     rows: list[Row] = []
     for key in duck.seconds:
-        by_size = {one: engines["duckdb"].seconds[key] for one, engines in found.items()}
+        by_size = {
+            one: engines["duckdb"].seconds[key] for one, engines in found.items() if one <= size
+        }
         ours, theirs = duck.seconds[key], cluster.seconds[key] if cluster else None
         rows.append(
             (

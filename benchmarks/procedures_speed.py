@@ -12,7 +12,7 @@ import argparse
 from datetime import timedelta
 from functools import partial
 
-from measure import Row, Timing, in_turn, publish, ratio, seconds
+from measure import Row, Timing, exponent, in_turn, publish, ratio, seconds
 from sqlalchemy.engine import Connection
 from traffic import ACCOUNTS, AS_OF, arguments, run_model, warehouse
 
@@ -67,21 +67,22 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20, help="accounts that the procedures do")
     parser.add_argument("--rounds", type=int, default=3, help="counted rounds")
     given = parser.parse_args()
-    rows: list[Row] = []
+    found: dict[int, dict[str, Timing]] = {}
     for size in given.rows:
         print(f"{size:,} messages", flush=True)
         with warehouse("mysql", size) as settings:
-            rows += compared(settings, size, given.calls, given.rounds)
+            found[size] = compared(settings, given.calls, given.rounds)
     publish(
         "procedures",
-        ("messages", "what", "the old way", "takes", "here", "takes", "ratio"),
-        rows,
-        f"Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts.",
+        ("messages", "what", "the old way", "takes", "here", "takes", "ratio", "growth here"),
+        [row for size in found for row in _rows(found, size, given.calls)],
+        f"Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts. Growth: from the "
+        "smallest size to this one.",
     )
 
 
-def compared(settings: Settings, size: int, calls: int, rounds: int) -> list[Row]:
-    """Rows of the table for one size."""
+def compared(settings: Settings, calls: int, rounds: int) -> dict[str, Timing]:
+    """What each contender takes at one size."""
     home = f"`{settings.database_prefix}wework_platform`"
     names = {
         "messages": f"{home}.wework_message_records",
@@ -104,7 +105,7 @@ def compared(settings: Settings, size: int, calls: int, rounds: int) -> list[Row
         report = REPORT.format(**names, day=AS_OF.date() - timedelta(days=1))
         tenant = "where tenant_id = 'tenant-0007'"
         ask = partial(_ask, connection)
-        found = in_turn(
+        return in_turn(
             {
                 **{name: partial(_calls, connection, home, name, calls) for name in CONDITIONS},
                 "statistics": lambda: model("wework_account_statistics"),
@@ -115,22 +116,29 @@ def compared(settings: Settings, size: int, calls: int, rounds: int) -> list[Row
             },
             rounds,
         )
+
+
+def _rows(found: dict[int, dict[str, Timing]], size: int, calls: int) -> list[Row]:
+    """A size's rows of the table."""
+    here = found[size]
+
+    def row(what: str, way: str, spent: float, model: str, name: str) -> Row:
+        by_size = {one: timings[name] for one, timings in found.items() if one <= size}
+        growth = exponent(by_size) if len(by_size) > 1 else "-"
+        ours = here[name]
+        return f"{size:,}", what, way, seconds(spent), model, str(ours), ratio(spent, ours), growth
+
     return [
         *(
-            _row(size, "figures of all accounts", f"cursor, {name.replace('_', ' ')}",
-                 found[name].median / calls * ACCOUNTS,
-                 "wework_account_statistics", found["statistics"])
+            row("figures of all accounts", f"cursor, {name.replace('_', ' ')}",
+                here[name].median / calls * ACCOUNTS, "wework_account_statistics", "statistics")
             for name in CONDITIONS
         ),
-        _row(size, "daily usage", "DATE(created_at) = one day", found["report"].median,
-             "wework_tenant_usage, four days", found["usage"]),
-        _row(size, "a tenant's 30 days", "view over raw messages", found["old view"].median,
-             "v_wework_message_stats", found["our view"]),
+        row("daily usage", "DATE(created_at) = one day", here["report"].median,
+            "wework_tenant_usage, four days", "usage"),
+        row("a tenant's 30 days", "view over raw messages", here["old view"].median,
+            "v_wework_message_stats", "our view"),
     ]  # fmt: skip
-
-
-def _row(size: int, what: str, way: str, spent: float, here: str, ours: Timing) -> Row:
-    return f"{size:,}", what, way, seconds(spent), here, str(ours), ratio(spent, ours)
 
 
 def _calls(connection: Connection, home: str, name: str, calls: int) -> None:

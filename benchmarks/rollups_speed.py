@@ -54,7 +54,7 @@ def main() -> None:
 def compared(
     settings: Settings, size: int, rounds: int, spent: dict[tuple[str, str], dict[int, Timing]]
 ) -> list[Row]:
-    """Rows of the table for one size on one engine; `spent` takes dbt's seconds by model and way."""
+    """Rows of the table for one size on one engine; `spent` takes dbt's seconds."""
     run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{name}" for name in MODELS)))
     manifest = run_dbt(settings, arguments(settings, ["parse"]))
     rows: list[Row] = []
