@@ -4,14 +4,15 @@ Each incremental model is built by dbt for its window and in full, on both engin
 lengths of history. Beside it the limit: its own query, written straight into an empty table of the
 same shape (no window to replace, no readers to spare, MySQL's own settings), and on DuckDB the mere
 reading of the columns that it needs. dbt's start and parsing are not in it; what dbt does for the
-model itself is.
+model itself is. Beside them, for how they grow: a tenant's thirty days in a view, a schedule's
+question every two minutes, the suite of what the applications wrote.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,14 @@ from traffic import MESSAGES, arguments, run_model, warehouse
 
 from orchestration import database
 from orchestration.dbt_project import run_dbt
+from orchestration.schedules import why_not
 from orchestration.settings import Settings
+from orchestration.validation import run_suite
 
 MODELS = ("wework_account_daily", "wework_tenant_usage")
 SCANNED = ("tenant_id", "account_id", "created_at", "direction", "send_status", "error_code",
            "response_time_ms")  # fmt: skip
+VIEW = "v_wework_message_stats"
 WAYS = {"window": (), "whole": ("--full-refresh",)}
 
 
@@ -55,7 +59,7 @@ def compared(
     settings: Settings, size: int, rounds: int, spent: dict[tuple[str, str], dict[int, Timing]]
 ) -> list[Row]:
     """Rows of the table for one size on one engine; `spent` takes dbt's seconds."""
-    run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{name}" for name in MODELS)))
+    run_dbt(settings, arguments(settings, ["run"], " ".join(f"+{n}" for n in (*MODELS, VIEW))))
     manifest = run_dbt(settings, arguments(settings, ["parse"]))
     rows: list[Row] = []
     for name in MODELS:
@@ -64,16 +68,44 @@ def compared(
             model.build()
             found = in_turn({f"{name}, {way}": model.build, "limit": model.bare}, rounds)
             ours, limit = found.values()
-            by_size = spent.setdefault((name, way), {})
-            by_size[size] = ours
-            growth = exponent(by_size) if len(by_size) > 1 else "-"
+            growth = _growth(spent, (name, way), size, ours)
             rows.append((f"{size:,}", name, way, str(ours), str(limit), ratio(ours, limit), growth))
     if not settings.is_mysql:
         scan = in_turn({"scan": lambda: _scan(settings)}, rounds)["scan"]
         whole = spent[MODELS[0], "whole"][size]
         rows.append((f"{size:,}", MODELS[0], "whole, against reading its columns",
                      str(whole), str(scan), ratio(whole, scan), "-"))  # fmt: skip
+    for name, timing in in_turn(_other_work(settings), rounds).items():
+        growth = _growth(spent, (name, ""), size, timing)
+        rows.append((f"{size:,}", name, "-", str(timing), "-", "-", growth))
     return rows
+
+
+def _growth(
+    spent: dict[tuple[str, str], dict[int, Timing]], key: tuple[str, str], size: int, timing: Timing
+) -> str:
+    by_size = spent.setdefault(key, {})
+    by_size[size] = timing
+    return exponent(by_size) if len(by_size) > 1 else "-"
+
+
+def _other_work(settings: Settings) -> dict[str, Callable[[], None]]:
+    """What people and schedules ask all day."""
+    home = database.database_name(settings, "wework_platform")
+
+    def look() -> None:
+        with database.connect(settings) as connection:
+            connection.exec_driver_sql(
+                f"select * from {home}.{VIEW} where tenant_id = 'tenant-0007'"
+            ).fetchall()
+
+    def tick() -> None:
+        why_not("auto_status_check", settings)
+
+    def suite() -> None:
+        run_suite(settings, "wework", "sources")
+
+    return {"a tenant's 30 days in a view": look, "a tick's question": tick, "source suite": suite}
 
 
 @dataclass
