@@ -75,10 +75,19 @@ def _read(
         connection.exec_driver_sql("set session transaction read only")
         connection.detach()  # not back to the pool: closing it ends the session
     else:
+        statements = duckdb.extract_statements(sql)
+        if len(statements) > 1:
+            raise WarehouseError("That is more than one statement.", fix=fix)
+        if settings.on_spark:
+            from orchestration.spark_reader import folders
+
+            # The views read these folders, into which `copy` could write as well.
+            if any(each.type != duckdb.StatementType.SELECT for each in statements):
+                raise WarehouseError("That is not a select statement.", fix=fix)
+            listed = ", ".join("'" + each.replace("'", "''") + "'" for each in folders(settings))
+            connection.exec_driver_sql(f"set allowed_directories = [{listed}]")
         # The file is opened for reading; this keeps `copy` and `attach` from other files.
         connection.exec_driver_sql("set enable_external_access = false")
-        if len(duckdb.extract_statements(sql)) > 1:
-            raise WarehouseError("That is more than one statement.", fix=fix)
     # exec_driver_sql: a colon in the user's text is no parameter of ours.
     result = connection.exec_driver_sql(sql.replace("%", "%%") if settings.is_mysql else sql)
     if not result.returns_rows:

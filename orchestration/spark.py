@@ -124,12 +124,12 @@ def session(settings: Settings) -> Any:
 
 
 def open_session(settings: Settings) -> None:
-    """For dbt's own process; with WAREHOUSE_SPARK_PREPARE the lake's last day is registered too."""
+    """For dbt's own process; with PREPARE_SPARK_SOURCES the lake's last day is registered too."""
     with _PREPARING:
         session(settings)
-        if os.environ.get("WAREHOUSE_SPARK_PREPARE"):
+        if os.environ.get("PREPARE_SPARK_SOURCES"):
             prepare(settings)
-            del os.environ["WAREHOUSE_SPARK_PREPARE"]  # once, not for each of dbt's threads
+            del os.environ["PREPARE_SPARK_SOURCES"]  # once, not for each of dbt's threads
 
 
 def stop() -> None:

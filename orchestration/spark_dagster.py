@@ -16,6 +16,7 @@ from dagster_dbt import DagsterDbtCliRuntimeError, DagsterDbtTranslator
 
 from orchestration.errors import WarehouseError
 from orchestration.manifest import Manifest
+from orchestration.operations.running import AlreadyRunning
 from orchestration.resources import (
     FILE_HELD,
     Dbt,
@@ -111,7 +112,7 @@ def _for_spark(here: Settings) -> dict[str, str]:
     return {
         **here.child_environment(),
         "WAREHOUSE_ARCHIVE_URL": archive_url(here),
-        "WAREHOUSE_SPARK_PREPARE": "1",
+        "PREPARE_SPARK_SOURCES": "1",
         "DBT_TARGET_PATH": str(here.local_dir / "target" / SPARK),
     }
 
@@ -131,10 +132,10 @@ def _is_output_of(event: Any, manifest: Manifest, names: set[str]) -> bool:
 
 @contextmanager
 def _as_failures() -> Iterator[None]:
-    """Our errors as Dagster's, with the fix; what is held by another process asks for a retry."""
+    """Our errors as Dagster's, with the fix; what another process is at asks for a retry."""
     try:
         yield
     except WarehouseError as error:
-        if FILE_HELD in error.message:
+        if FILE_HELD in error.message or isinstance(error, AlreadyRunning):
             raise dg.RetryRequested(max_retries=5, seconds_to_wait=10) from error
         raise dg.Failure(f"{error.message} Fix: {error.fix}", allow_retries=False) from error

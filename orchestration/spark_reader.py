@@ -22,6 +22,7 @@ from orchestration.dbt_project import dbt_arguments, target_path
 from orchestration.errors import WarehouseError
 from orchestration.lake.days import Day
 from orchestration.manifest import Manifest, dbt_executable
+from orchestration.retention.archive import Archive
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import WAREHOUSE_DATABASES, Column, load_record
 from orchestration.settings import DATABASES, PROJECT_ROOT, Settings
@@ -103,6 +104,11 @@ def require(settings: Settings) -> None:
             f"Nothing was built with Spark in {settings.spark_dir}.",
             fix="run `make demo TARGET=spark`, or `warehouse lake build`.",
         )
+
+
+def folders(settings: Settings) -> list[str]:
+    """Where the views' files are: Spark's own folder, and the lake."""
+    return [str(settings.spark_dir), Archive(settings.reading).root]
 
 
 def count_rows(settings: Settings, node: Mapping[str, Any]) -> int | None:

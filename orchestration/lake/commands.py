@@ -127,14 +127,16 @@ def build_on_spark(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make statistics anew, all days.")
     ] = False,
-    reader: Annotated[
-        bool, typer.Option(help="Then DuckDB's views over it, which --target spark reads.")
-    ] = True,
+    no_reader: Annotated[
+        bool, typer.Option("--no-reader", help="Without the file that --target spark reads.")
+    ] = False,
     test: Annotated[
-        bool, typer.Option("--test", help="And dbt's tests on these; exit code 1 if one fails.")
+        bool, typer.Option("--test", help="Then dbt's tests on that; exit code 1 if one fails.")
     ] = False,
 ) -> None:
-    """Build the models with Spark on the lake's last day (`make setup-spark` first).
+    """Build the models with Spark on the lake's last day, and DuckDB's file of views over them.
+
+    `make setup-spark` first.
 
     `--target` says whose lake it is. As of the day's moment, unless `--as-of` gives another. Exit
     code 1 where a model fails.
@@ -147,7 +149,7 @@ def build_on_spark(
             settings,
             select=select,
             full_refresh=full_refresh,
-            reader=reader or test,
+            reader=test or not no_reader,
             tests=test,
             say=say,
             progress=progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from orchestration import clock
 from orchestration.errors import WarehouseError
@@ -55,8 +55,8 @@ def lake_minutes(settings: Settings) -> int:
     return int(text)
 
 
-def _closed_since(last: Day, now: datetime) -> list:
-    found, month = [], datetime.fromisoformat(last.open_from).date()
+def _closed_since(last: Day, now: datetime) -> list[date]:
+    found, month = [], date.fromisoformat(last.open_from)
     while month < first_of_month(now.date()):
         found.append(month)
         month = add_months(month, 1)

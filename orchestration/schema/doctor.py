@@ -211,7 +211,8 @@ def _server_settings(connection: sa.Connection, *, may_set: bool) -> Iterator[Fi
             "timestampdiff(minute, utc_timestamp(), "
             "convert_tz(utc_timestamp(), '+00:00', @@global.time_zone)) as global_minutes, "
             "@@session.sql_mode as sql_mode, @@global.local_infile as local_infile, "
-            "@@global.group_concat_max_len as group_concat"
+            "@@global.group_concat_max_len as group_concat, "
+            "@@global.log_bin and @@global.binlog_format = 'STATEMENT' as logs_statements"
         )
     ).one()
     if row.session_zone != UTC_OFFSET:
@@ -260,6 +261,13 @@ def _server_settings(connection: sa.Connection, *, may_set: bool) -> Iterator[Fi
         )
     else:
         yield Finding("group_concat_max_len", "ok", f"{row.group_concat} bytes")
+    if row.logs_statements:
+        yield Finding(
+            "binlog_format",
+            "problem",
+            "STATEMENT: a build reads without locking, which MySQL then refuses to write (1665)",
+            _set("binlog_format", "'ROW'", may_set),
+        )
 
 
 def _collations(

@@ -1,24 +1,24 @@
-"""DuckDB over Spark's files, what is copied for the applications, and the setting for both.
+"""DuckDB over Spark's files, and the setting that asks for it.
 
 Files as Spark writes them are made here by hand; no Java is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rows import insert
+from spark_files import HOME, begun, manifest_of, node, rows_of, write
 
-from orchestration import checks, late_data, spark, spark_reader, suite_history
+from orchestration import checks, late_data, query, spark, spark_reader, suite_history
 from orchestration.ab_tests import RESULTS, refresh_ab_test_results
 from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome
@@ -28,12 +28,9 @@ from orchestration.options import read_settings, settings_of_built
 from orchestration.resources import DUCKDB_POOL, MYSQL_POOL, SPARK_POOL, pool_of
 from orchestration.schema.deploy import deploy
 from orchestration.settings import Settings, load_settings
-from orchestration.spark_delivery import DELIVERED, deliver
 from orchestration.validation import SuiteResult
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
-HOME = "ai_agent_platform"
-KINDS = {"agent_id": "varchar(36)", "total_cost": "decimal(18,4)", "last_used_at": "timestamp"}
 
 
 @pytest.fixture
@@ -46,35 +43,6 @@ def settings(tmp_path: Path) -> Settings:
         "WAREHOUSE_AS_OF": str(AS_OF),
     }
     return load_settings(environment)
-
-
-def node(name: str, columns: dict[str, str], materialized: str = "table", **config: Any) -> Any:
-    return {
-        "unique_id": f"model.{name}",
-        "resource_type": "model",
-        "name": name,
-        "alias": name,
-        "schema": HOME,
-        "config": {"materialized": materialized, **config},
-        "columns": {c: {"name": c, "data_type": kind} for c, kind in columns.items()},
-        "depends_on": {"nodes": []},
-    }
-
-
-def manifest_of(*nodes: Any) -> Any:
-    return {"nodes": {each["unique_id"]: each for each in nodes}}
-
-
-def write(settings: Settings, name: str, table: pa.Table, under: str = "") -> Path:
-    folder = settings.spark_dir / "warehouse" / f"{HOME}.db" / name / under
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, folder / "part-0.snappy.parquet")
-    return folder
-
-
-def rows_of(settings: Settings, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(settings.duckdb_path), read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 class TestSetting:
@@ -249,11 +217,22 @@ class TestFile:
         assert rows_of(settings.reading, "from warehouse_audit.odd_rows") == [(7,)]
 
 
-def begun(settings: Settings, *nodes: Any) -> Settings:
-    """The file over these tables, and over no source."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(spark_reader, "sources", lambda *_: ())
-        return spark_reader.begin(settings, manifest_of(*nodes), None)
+class TestQuery:
+    def test_it_reads_the_views_and_no_other_file(
+        self, settings: Settings, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(settings, "one", pa.table({"n": [41]}))
+        spark_reader.publish(settings, begun(settings, node("one", {"n": "int"})))
+        query.run(settings.reading, f"select n + 1 as n from {HOME}.one", 5, as_json=True)
+        assert json.loads(capsys.readouterr().out)["rows"] == [{"n": 42}]
+        for statement in (
+            f"copy {HOME}.one to '{settings.spark_dir}/two.parquet'",
+            f"explain analyze copy {HOME}.one to '{settings.spark_dir}/two.parquet'",
+            "select * from read_text('/etc/hostname')",
+        ):
+            with pytest.raises(WarehouseError, match=r"not a select|Cannot access file"):
+                query.run(settings.reading, statement, 5)
+        assert not (settings.spark_dir / "two.parquet").exists()
 
 
 class TestSources:
@@ -328,52 +307,6 @@ class TestFreshDay:
         assert read_day(later) == second
 
 
-class TestDelivery:
-    def build(self, settings: Settings, costs: Sequence[str]) -> Any:
-        statistics = node("ai_agent_statistics", KINDS)
-        table = pa.table(
-            {
-                "agent_id": [str(n) for n in range(len(costs))],
-                "total_cost": pa.array([Decimal(c) for c in costs], pa.decimal128(18, 4)),
-                "last_used_at": pa.array([AS_OF] * len(costs), pa.timestamp("us")),
-            }
-        )
-        write(settings, "ai_agent_statistics", table)
-        spark_reader.publish(settings, begun(settings, statistics))
-        return manifest_of(statistics, node("ai_platform_daily", {"n": "int"}))
-
-    def test_what_write_backs_read_goes_into_the_applications_database(
-        self, settings: Settings
-    ) -> None:
-        deploy(settings, progress=lambda _: None)
-        manifest = self.build(settings, ["1.5", "2"])
-        [told] = deliver(settings, manifest, {"ai_agent_statistics", "ai_platform_daily"})
-        assert told.startswith("ai_agent_statistics: 2 rows")
-        asked = f"select agent_id, total_cost, last_used_at from {HOME}.ai_agent_statistics"
-        assert sorted(rows_of(settings, asked)) == [
-            ("0", Decimal("1.5"), AS_OF),
-            ("1", Decimal("2"), AS_OF),
-        ]
-        [told] = deliver(settings, manifest, {"ai_agent_statistics"})
-        assert told.startswith("ai_agent_statistics: 0 rows"), "nothing differs"
-        [told] = deliver(settings, self.build(settings, ["7"]), {"ai_agent_statistics"})
-        assert sorted(rows_of(settings, asked)) == [("0", Decimal("7"), AS_OF)]
-
-    def test_what_the_run_did_not_build_stays(self, settings: Settings) -> None:
-        manifest = self.build(settings, ["1.5"])
-        assert list(deliver(settings, manifest, {"ai_platform_daily"})) == []
-
-    def test_what_operations_read_is_delivered(self) -> None:
-        assert {
-            "ai_agent_statistics",
-            "wework_account_statistics",
-            "wework_account_health",
-            "customer_behavior_statistics",
-            "customer_lifetime_value",
-            "customer_rfm",
-        } == DELIVERED
-
-
 def test_the_history_of_suites_is_kept_beside_sparks_tables(settings: Settings) -> None:
     reading = settings.reading
     outcome = Outcome("signs_hold", "agents", ("n",), "", True, 0, "", database=HOME)
@@ -386,7 +319,7 @@ def test_the_history_of_suites_is_kept_beside_sparks_tables(settings: Settings) 
 
 
 def test_what_python_computes_of_the_marts_is_read_with_them(settings: Settings) -> None:
-    settings = replace(settings, domains=("core", "business"))
+    settings = with_key(replace(settings, domains=("core", "business")))
     assert refresh_ab_test_results(settings) == 0
     folder = settings.spark_dir / "warehouse" / "warehouse.db" / "ab_test_arms"
     folder.mkdir(parents=True)
@@ -407,7 +340,8 @@ def test_what_python_computes_of_the_marts_is_read_with_them(settings: Settings)
     ]
     pq.write_table(pa.Table.from_pylist(arms), folder / "part-0.parquet")
     assert refresh_ab_test_results(settings) == 2
-    aside = begun(settings)
+    deploy(settings, progress=lambda _: None)
+    aside = spark_reader.begin(settings, manifest_of(), fresh_day(settings))
     asked = f"select ab_test_arm_id, lift_ratio, has_enough_sample from warehouse.{RESULTS}"
     control, other = sorted(rows_of(aside, asked))
     assert control == ("a0", None, None)
