@@ -245,6 +245,17 @@ def test_what_managed_servers_have_keeps_nobody_from_working(managed: Settings) 
         assert found[check].fix.startswith(f"{value} in the server's own configuration")
 
 
+def test_a_log_of_statements_is_told(administrator: Settings, managed: Settings) -> None:
+    """Builds lock nothing that they read; MySQL logs such rows, but no such statements."""
+    with database.connect(administrator) as connection:
+        connection.exec_driver_sql("set global binlog_format = 'STATEMENT'")
+        try:
+            finding = findings(managed)["binlog_format"]
+        finally:
+            connection.exec_driver_sql("set global binlog_format = 'ROW'")
+    assert finding.level == "problem" and "binlog_format = ROW" in finding.fix
+
+
 def test_a_user_who_only_looks_can_ask_init(
     administrator: Settings, managed: Settings, tmp_path: Path
 ) -> None:
