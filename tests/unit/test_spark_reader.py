@@ -24,6 +24,7 @@ from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome
 from orchestration.lake.days import Day, read_day
 from orchestration.lake.fresh import fresh_day, is_fresh
+from orchestration.lake.months import sync
 from orchestration.options import read_settings, settings_of_built
 from orchestration.resources import DUCKDB_POOL, MYSQL_POOL, SPARK_POOL, pool_of
 from orchestration.schema.deploy import deploy
@@ -237,7 +238,7 @@ class TestQuery:
 
 class TestSources:
     def test_months_and_the_day_are_one_table_and_sealed_columns_open(
-        self, settings: Settings, tmp_path: Path
+        self, settings: Settings
     ) -> None:
         """Against the rows of the applications' own tables."""
         settings = with_key(settings)
@@ -257,8 +258,18 @@ class TestSources:
             )
             secret = {c.name for c in table.columns if c.classification == "secret"}
             assert read == {name: kind for name, kind in own.items() if name not in secret}
-        found = {(s.table.name, bool(s.files)) for s in spark.sources(settings, day)}
-        assert any(sealed for _, sealed in found), "some table of the domain has sealed columns"
+        assert any(source.files for source in spark.sources(settings, day)), "some are sealed"
+
+    def test_rows_of_a_month_that_closed_after_the_day_count_once(self, settings: Settings) -> None:
+        settings = with_key(settings)
+        deploy(settings, progress=lambda _: None)
+        log = {"id": "1", "tenant_id": "t1", "created_at": datetime(2026, 6, 15)}
+        insert(settings, "ai_call_logs", log)
+        day = fresh_day(settings)
+        made = [m.state for m in sync(replace(settings, as_of=datetime(2026, 7, 1)))]
+        assert "made" in made
+        aside = spark_reader.begin(settings, manifest_of(), day)
+        assert rows_of(aside, f"select count(*) from {HOME}.ai_call_logs") == [(1,)]
 
 
 def with_key(settings: Settings) -> Settings:
