@@ -212,15 +212,20 @@ def _open_duckdb(original: Any, environment: type, creds: Any, plugins: Any = No
 
 def _open_spark(original: Any, manager: type, connection: Any) -> Any:
     """Start our session first: dbt's own call then finds it, with its catalog and settings."""
-    if connection.state != "open":
-        from orchestration import spark
+    if connection.state == "open":
+        return original(manager, connection)
+    from orchestration import spark
 
-        try:
-            spark.open_session(load_settings(target="embedded"))
-        except WarehouseError as error:
-            connection.handle, connection.state = None, "fail"
-            raise FailedToConnectError(str(error)) from None
-    return original(manager, connection)
+    is_here = connection.credentials.method == "session"
+    try:
+        spark.open_session(load_settings(target="embedded"), is_here)
+        opened = original(manager, connection)
+        if not is_here:
+            spark.check_server(opened.handle.cursor())
+    except WarehouseError as error:
+        connection.handle, connection.state = None, "fail"
+        raise FailedToConnectError(str(error)) from None
+    return opened
 
 
 def _initialize_cursor(

@@ -32,13 +32,15 @@ from orchestration.retention.archive import Archive, Manifest, batch_of, lake_ty
 from orchestration.retention.policy import sealed_columns
 from orchestration.retention.rows import CHUNK_ROWS
 from orchestration.schema.record import Column, Table
-from orchestration.settings import Settings, development_archive_key, parse_as_of
+from orchestration.settings import Settings, development_archive_key, one_of, parse_as_of
 
 TARGET = "spark"
 LAKE = "lake"
 PART = "lake_part"
 # Spark 3.5 has no recursive CTE.
 NOT_HERE = ("v_user_permissions",)
+# How dbt reaches Spark, and what it imports for that.
+METHODS = {"session": "pyspark", "thrift": "pyhive"}
 # Wall clock without a zone throughout, as in the databases; errors where a value does not fit.
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -89,13 +91,25 @@ def folder(settings: Settings) -> Path:
     return settings.spark_dir
 
 
-def require() -> None:
-    """WarehouseError that says what is missing for Spark to start here."""
+def require(environment: Mapping[str, str] = os.environ) -> None:
+    """WarehouseError that says what is missing for Spark to start here, or to be reached."""
     missing = [name for name in ("pyspark", "dbt.adapters.spark") if not _is_there(name)]
     if missing:
         raise WarehouseError(
             f"Spark is not installed: {' and '.join(missing)} cannot be imported.",
             fix="run `make setup-spark`, which adds it to .venv.",
+        )
+    method = environment.get("WAREHOUSE_SPARK_METHOD") or "session"
+    if not _is_there(METHODS[one_of("WAREHOUSE_SPARK_METHOD", method, tuple(METHODS))]):
+        raise WarehouseError(
+            f"WAREHOUSE_SPARK_METHOD={method} needs {METHODS[method]}, which cannot be imported.",
+            fix="run `.venv/bin/python -m pip install 'dbt-spark[PyHive]'`; no lock has it.",
+        )
+    if method != "session" and not environment.get("WAREHOUSE_SPARK_METASTORE"):
+        raise WarehouseError(
+            f"WAREHOUSE_SPARK_METHOD={method} builds where another server keeps the catalog, and "
+            "WAREHOUSE_SPARK_METASTORE is not set: the lake's tables would not be seen there.",
+            fix="set it to that server's Hive metastore, as in thrift://host:9083.",
         )
     if not (shutil.which("java") or _java_home()):
         raise WarehouseError(
@@ -106,7 +120,7 @@ def require() -> None:
 
 def session(settings: Settings) -> Any:
     """This process's Spark session, started on first use."""
-    require()
+    require(settings.environment)
     from pyspark.sql import SparkSession
 
     with _LOCK:
@@ -123,13 +137,32 @@ def session(settings: Settings) -> Any:
         return known
 
 
-def open_session(settings: Settings) -> None:
-    """For dbt's own process; with PREPARE_SPARK_SOURCES the lake's last day is registered too."""
+def open_session(settings: Settings, is_here: bool = True) -> None:
+    """For dbt's own process; with PREPARE_SPARK_SOURCES the lake's last day is registered too.
+
+    Where dbt goes to a server (`is_here` False), a session here is for registering alone.
+    """
     with _PREPARING:
-        session(settings)
+        if is_here:
+            session(settings)
         if os.environ.get("PREPARE_SPARK_SOURCES"):
             prepare(settings)
             del os.environ["PREPARE_SPARK_SOURCES"]  # once, not for each of dbt's threads
+
+
+def check_server(session: Any) -> None:
+    """WarehouseError where a server's session has not the settings that the models rely on."""
+    wrong = []
+    for name, wanted in SESSION.items():
+        if name.startswith("spark.sql."):
+            session.execute(f"set {name}")
+            if str(session.fetchall()[0][1]).lower() != wanted.lower():
+                wrong.append(f"{name}={wanted}")
+    if wrong:
+        raise WarehouseError(
+            "The Spark server's sessions have other settings than the models rely on.",
+            fix=f"put into the server's spark-defaults.conf: {', '.join(wrong)}.",
+        )
 
 
 def stop() -> None:
@@ -145,11 +178,15 @@ def stop() -> None:
 
 def _where(settings: Settings, place: Path) -> dict[str, str]:
     master = settings.environment.get("WAREHOUSE_SPARK_MASTER") or "local[2]"
-    catalog = f"jdbc:derby:;databaseName={place / 'metastore'};create=true"
+    if server := settings.environment.get("WAREHOUSE_SPARK_METASTORE"):
+        catalog = {"spark.hadoop.hive.metastore.uris": server}
+    else:
+        derby = f"jdbc:derby:;databaseName={place / 'metastore'};create=true"
+        catalog = {"spark.hadoop.javax.jdo.option.ConnectionURL": derby}
     return {
         "spark.master": master,
         "spark.sql.warehouse.dir": str(place / "warehouse"),
-        "spark.hadoop.javax.jdo.option.ConnectionURL": catalog,
+        **catalog,
         "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={place / 'derby.log'}",
         **(LAPTOP if master.startswith("local") else {}),
     }
@@ -339,7 +376,9 @@ def prepare(settings: Settings, progress: Progress = lambda _: None) -> Day:
     day = read_day(settings)
     file = folder(settings) / "registered.json"
     known = json.loads(file.read_text()) if file.exists() else {}
-    has_catalog = (folder(settings) / "metastore").exists()
+    has_catalog = (folder(settings) / "metastore").exists() or bool(
+        settings.environment.get("WAREHOUSE_SPARK_METASTORE")
+    )
     for source in sources(settings, day):
         key = f"{settings.database_prefix}{source.table.database}.{source.table.name}"
         if not has_catalog or known.get(key) != source.told:

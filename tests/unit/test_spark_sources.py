@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,17 @@ from orchestration import spark
 from orchestration.errors import WarehouseError
 from orchestration.schema.record import Column, load_record
 from orchestration.settings import PROJECT_ROOT, load_settings
+
+# The profile as dbt renders it; its flags are the process's, so this is one of its own.
+SHOW_PROFILE = """
+import json, sys, yaml
+from argparse import Namespace
+from dbt.config.renderer import ProfileRenderer
+from dbt.flags import set_from_args
+set_from_args(Namespace(MACRO_DEBUGGING=False), None)
+profile = yaml.safe_load(open(f"{sys.argv[1]}/profiles.yml"))["saas_warehouse"]
+print(json.dumps(ProfileRenderer({}).render_data(profile["outputs"]["spark"])))
+"""
 
 
 @pytest.mark.parametrize(
@@ -50,6 +66,51 @@ def test_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(WarehouseError, match="needs Java") as said:
         spark.require()
     assert "Java 17" in said.value.fix
+
+
+def test_it_is_said_what_a_server_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(spark, "_is_there", lambda module: module != "pyhive")
+    own = {"WAREHOUSE_LOCAL_DIR": str(tmp_path), "WAREHOUSE_SPARK_METHOD": "livy"}
+    with pytest.raises(WarehouseError, match="Unknown WAREHOUSE_SPARK_METHOD 'livy'") as said:
+        spark.require(own)
+    assert "session, thrift" in said.value.fix
+    own["WAREHOUSE_SPARK_METHOD"] = "thrift"
+    with pytest.raises(WarehouseError, match="thrift needs pyhive") as said:
+        spark.require(own)
+    assert "pip install 'dbt-spark[PyHive]'" in said.value.fix
+    monkeypatch.setattr(spark, "_is_there", lambda _: True)
+    with pytest.raises(WarehouseError, match="METASTORE is not set") as said:
+        spark.require(own)
+    assert "thrift://host:9083" in said.value.fix
+    own["WAREHOUSE_SPARK_METASTORE"] = "thrift://catalog:9083"
+    where = spark._where(load_settings(own), tmp_path)
+    assert where["spark.hadoop.hive.metastore.uris"] == "thrift://catalog:9083"
+    assert not [name for name in where if "javax.jdo" in name]
+
+
+def test_the_profile_takes_a_server_from_the_environment(tmp_path: Path) -> None:
+    """Without PyHive dbt itself says what it needs for this method; with it, it parses."""
+    pytest.importorskip("dbt.adapters.spark", reason="dbt-spark: `make setup-spark`")
+    server = {"WAREHOUSE_SPARK_METHOD": "thrift", "WAREHOUSE_SPARK_HOST": "spark.example",
+              "WAREHOUSE_SPARK_PORT": "10017", "WAREHOUSE_LOCAL_DIR": str(tmp_path)}  # fmt: skip
+    known = {n: v for n, v in os.environ.items() if not n.startswith(("WAREHOUSE_", "DBT_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW_PROFILE, str(PROJECT_ROOT)],
+        env={**known, **server}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "type": "spark", "method": "thrift", "host": "spark.example", "port": 10017, "user": "",
+        "password": None, "auth": None, "schema": "warehouse", "threads": 2,
+    }  # fmt: skip
+    if find_spec("pyhive") is None:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("dbt")), "parse", "--target", "spark",
+             "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT),
+             "--target-path", str(tmp_path), "--log-path", str(tmp_path)],
+            env={**known, **server}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "thrift connection method requires additional dependencies" in done.stdout
 
 
 def test_a_lake_without_a_day_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
