@@ -14,7 +14,7 @@ from functools import partial
 
 from measure import Row, Timing, exponent, in_turn, publish, ratio, seconds
 from sqlalchemy.engine import Connection
-from traffic import ACCOUNTS, AS_OF, arguments, run_model, warehouse
+from traffic import ACCOUNTS, AS_OF, arguments, pool_of, run_model, warehouse
 
 from orchestration import database
 from orchestration.dbt_project import run_dbt
@@ -68,16 +68,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="counted rounds")
     given = parser.parse_args()
     found: dict[int, dict[str, Timing]] = {}
+    pool = ""
     for size in given.rows:
         print(f"{size:,} messages", flush=True)
         with warehouse("mysql", size) as settings:
+            pool = pool_of(settings)
             found[size] = compared(settings, given.calls, given.rounds)
     publish(
         "procedures",
         ("messages", "what", "the old way", "takes", "here", "takes", "ratio", "growth here"),
         [row for size in found for row in _rows(found, size, given.calls)],
-        f"Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts. Growth: from the "
-        "smallest size to this one.",
+        f"{pool} Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts. Growth: from "
+        "the smallest size to this one.",
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from measure import Row, Timing, exponent, in_turn, publish, ratio
-from traffic import MESSAGES, arguments, run_model, warehouse
+from traffic import MESSAGES, arguments, pool_of, run_model, warehouse
 
 from orchestration import database
 from orchestration.dbt_project import run_dbt
@@ -43,15 +43,17 @@ def main() -> None:
     for target in given.target:
         spent: dict[tuple[str, str], dict[int, Timing]] = {}
         rows: list[Row] = []
+        pool = ""
         for size in given.rows:
             print(f"{size:,} messages on {target}", flush=True)
             with warehouse(target, size) as settings:
+                pool = pool_of(settings) if settings.is_mysql else ""
                 rows += compared(settings, size, given.rounds, spent)
         publish(
             f"rollups_{target}",
             ("messages", "model", "built", "dbt", "limit", "ratio", "growth"),
             rows,
-            "Growth: from the smallest size to this one.",
+            f"{pool} Growth: from the smallest size to this one.".strip(),
         )
 
 

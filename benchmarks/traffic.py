@@ -19,6 +19,7 @@ import duckdb
 import pyarrow.parquet as pq
 from databases import drop_databases
 
+from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, target_path
 from orchestration.sampledata.conform import stored
 from orchestration.sampledata.load import Task, load_tasks
@@ -127,6 +128,13 @@ def arguments(settings: Settings, command: list[str], select: str | None = None)
         target_path=target_path(settings),
         select=select,
     )
+
+
+def pool_of(settings: Settings) -> str:
+    """What decides most on MySQL, for a note: the memory that it may keep pages in."""
+    with database.connect(settings) as connection:
+        held = connection.exec_driver_sql("select @@global.innodb_buffer_pool_size").scalar_one()
+    return f"MySQL's buffer pool has {held / 2**30:g} GiB."
 
 
 def run_model(settings: Settings, manifest: Any, name: str, *flags: str) -> Any:
