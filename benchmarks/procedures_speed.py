@@ -78,8 +78,8 @@ def main() -> None:
         "procedures",
         ("messages", "what", "the old way", "takes", "here", "takes", "ratio", "growth here"),
         [row for size in found for row in _rows(found, size, given.calls)],
-        f"{pool} Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts. Growth: from "
-        "the smallest size to this one.",
+        f"{pool} Cursors are extrapolated from {given.calls} of {ACCOUNTS:,} accounts. Growth: "
+        "from the smallest size to this one.",
     )
 
 
