@@ -125,15 +125,18 @@ def test_a_difference_is_seen(changes: dict[str, Any], said: str) -> None:
 # --- comparing -----------------------------------------------------------------------------------
 
 
-def compare(embedded: Content, mysql: Content) -> str:
-    """Where two contents first differ, in words; empty when they are the same."""
+def compare(embedded: Content, mysql: Content, engine: str = "MySQL") -> str:
+    """Where two contents first differ, in words; empty when they are the same.
+
+    `engine` is the other one's name; test_spark.py compares, too.
+    """
     if embedded.columns != mysql.columns:
-        return f"columns {', '.join(embedded.columns)}; on MySQL {', '.join(mysql.columns)}"
+        return f"columns {', '.join(embedded.columns)}; on {engine} {', '.join(mysql.columns)}"
     floats = []
     for position, name in enumerate(embedded.columns):
         kind, is_float = embedded.kinds[position], mysql.kinds[position] == "float"
         if (kind in ("double", "float")) != is_float:
-            return f"{name} is {kind}, on MySQL {'a float' if is_float else 'none'}"
+            return f"{name} is {kind}, on {engine} {'a float' if is_float else 'none'}"
         if is_float:
             floats.append(position)
     left = Counter(_plain_rows(embedded, embedded.kinds))
@@ -154,14 +157,14 @@ def compare(embedded: Content, mysql: Content) -> str:
             a, b = one[position], other[position]
             if a != b and not (position in floats and _is_close(a, b)):
                 return (
-                    f"{name} is {a!r}, on MySQL {b!r}, in the row\n  {_show(embedded.columns, one)}"
-                    f"\n  {_show(embedded.columns, other)}"
+                    f"{name} is {a!r}, on {engine} {b!r}, in the row\n"
+                    f"  {_show(embedded.columns, one)}\n  {_show(embedded.columns, other)}"
                 )
     if len(embedded.rows) != len(mysql.rows):
         # Pairs above agree as far as they go, so one side's surplus is the other's lack.
         surplus = next((only_left or only_right).elements())
         return (
-            f"{len(embedded.rows)} rows, on MySQL {len(mysql.rows)}; only one has\n"
+            f"{len(embedded.rows)} rows, on {engine} {len(mysql.rows)}; only one has\n"
             f"  {_show(embedded.columns, surplus)}"
         )
     return ""
