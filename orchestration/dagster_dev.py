@@ -52,14 +52,15 @@ def dagster_home(settings: Settings) -> Path:
 
 def prepare(settings: Settings) -> dict[str, str]:
     """Make the manifest and DAGSTER_HOME; returns the environment for Dagster."""
-    from orchestration.manifest import is_stale, prepare_manifest
+    from orchestration.manifest import is_stale, parsed_for, prepare_manifest
 
     if settings.on_spark:
         from orchestration import spark
 
         spark.require()
-    if is_stale(settings):
-        prepare_manifest(settings)
+    for each in parsed_for(settings):
+        if is_stale(each):
+            prepare_manifest(each)
     home = make_home(settings)
     return {
         **settings.child_environment(),

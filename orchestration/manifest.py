@@ -13,12 +13,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from orchestration.dbt_project import dbt_arguments, target_path
 from orchestration.errors import WarehouseError
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import PROJECT_ROOT, SPARK, Settings
 
 Manifest = Mapping[str, Any]
 ADAPTERS = {"embedded": "duckdb", "mysql": "mysql"}
@@ -88,6 +89,14 @@ def prepare_manifest(settings: Settings) -> Path:
         # dbt leaves an unchanged manifest as it is; its time says when it was last checked.
         path.touch()
     return path
+
+
+def parsed_for(settings: Settings) -> list[Settings]:
+    """The targets whose parsed project runs start from: with Spark its own and the reader's too."""
+    if not settings.on_spark:
+        return [settings]
+    own = {each.target: each for each in (settings, settings.reading)}
+    return [*own.values(), replace(settings, target=SPARK)]
 
 
 def is_stale(settings: Settings) -> bool:

@@ -81,7 +81,22 @@ def _table(settings: Settings, node: Mapping[str, Any]) -> sa.Table:
             )
             for column, told in node["columns"].items()
         ]
-    return sa.Table(name, sa.MetaData(), *named, schema=node["schema"])
+    # as dbt makes it on MySQL
+    keys: list[Any] = [
+        sa.Index(f"ix_{name}_{number}", *columns)
+        for number, columns in enumerate(node["config"].get("indexes") or ())
+    ]
+    if primary := node["config"].get("primary_key"):
+        keys.append(sa.PrimaryKeyConstraint(*primary))
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        *named,
+        *keys,
+        schema=node["schema"],
+        mysql_charset=database.CHARSET,
+        mysql_collate=database.COLLATION,
+    )
 
 
 def _make(connection: sa.Connection, settings: Settings, table: sa.Table) -> None:

@@ -258,8 +258,7 @@ def _columns_of(connection: Any, files: Sequence[str], cut: str) -> Collection[s
 
 def _files(files: Sequence[str], cut: str) -> str:
     listed = ", ".join(_text(_path(file)) for file in files)
-    kind = "date" if cut not in ("", "month", PART) else "varchar"
-    hive = f"true, hive_types = {{{_text(cut)}: {kind}}}" if cut else "false"
+    hive = f"true, hive_types = {{{_text(cut)}: varchar}}" if cut else "false"
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = {hive})"
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from retention_world import AS_OF, KEY
+from rows import change
 from typer.testing import CliRunner
 
 from orchestration import database, spark
@@ -76,6 +77,7 @@ def settings(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     settings = load_settings({**kept, **own})
     deploy(settings, progress=lambda _: None)
     load(settings, sample, progress=lambda _: None)
+    change(settings, "ai_agents", conversation_count=7)  # the sample's own are right
     prepare_manifest(settings)
     yield settings
 

@@ -52,7 +52,9 @@ def statistics(settings: Settings, costs: Sequence[str], more: str = "") -> Any:
     }
     kinds = MODEL_KINDS | ({more: "int"} if more else {})
     home = database.database_name(settings, HOME)
-    model = node(STATISTICS, kinds, home=home)
+    model = node(
+        STATISTICS, kinds, home=home, primary_key=["agent_id"], indexes=[["tenant_id", "agent_id"]]
+    )
     write(settings, STATISTICS, pa.table(rows), home=home)
     spark_reader.publish(settings, begun(settings, model))
     return manifest_of(model)
@@ -72,6 +74,11 @@ def test_a_table_of_a_model_is_made_filled_and_renewed(settings: Settings) -> No
     [said] = deliver(settings, manifest, {STATISTICS})
     assert said.startswith(f"{STATISTICS}: 2 rows into {settings.target}'s")
     assert told() == [("a0", Decimal("1.5"), AS_OF), ("a1", Decimal("2"), AS_OF)]
+    with database.connect(settings) as connection:
+        home = database.database_name(settings, HOME)
+        [index] = sa.inspect(connection).get_indexes(STATISTICS, schema=home) or [None]
+    # DuckDB does not tell
+    assert index is None or index["column_names"] == ["tenant_id", "agent_id"]
     [said] = deliver(settings, manifest, {STATISTICS})
     assert said.startswith(f"{STATISTICS}: 0 rows"), "nothing differs"
     list(deliver(settings, statistics(settings, ["7"]), {STATISTICS}))

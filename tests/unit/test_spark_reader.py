@@ -25,6 +25,7 @@ from orchestration.gx_session import Outcome
 from orchestration.lake.days import Day, read_day
 from orchestration.lake.fresh import fresh_day, is_fresh
 from orchestration.lake.months import sync
+from orchestration.manifest import parsed_for
 from orchestration.options import read_settings, settings_of_built
 from orchestration.resources import DUCKDB_POOL, MYSQL_POOL, SPARK_POOL, pool_of
 from orchestration.schema.deploy import deploy
@@ -97,6 +98,12 @@ class TestSetting:
             SPARK_POOL,
             MYSQL_POOL,
         )
+
+    def test_runs_find_the_project_parsed_for_each_call_of_dbt(self, settings: Settings) -> None:
+        assert [each.target for each in parsed_for(settings)] == ["embedded", "spark"]
+        on_mysql = replace(settings, target="mysql")
+        assert [each.target for each in parsed_for(on_mysql)] == ["mysql", "embedded", "spark"]
+        assert parsed_for(replace(settings, engine="")) == [replace(settings, engine="")]
 
     def test_suites_look_at_the_applications_and_at_what_was_built(
         self, settings: Settings
@@ -263,13 +270,13 @@ class TestSources:
     def test_rows_of_a_month_that_closed_after_the_day_count_once(self, settings: Settings) -> None:
         settings = with_key(settings)
         deploy(settings, progress=lambda _: None)
-        log = {"id": "1", "tenant_id": "t1", "created_at": datetime(2026, 6, 15)}
-        insert(settings, "ai_call_logs", log)
+        moments = datetime(2026, 5, 15), datetime(2026, 6, 15)
+        insert(settings, "ai_call_logs", *({"id": str(m), "created_at": m} for m in moments))
         day = fresh_day(settings)
         made = [m.state for m in sync(replace(settings, as_of=datetime(2026, 7, 1)))]
         assert "made" in made
         aside = spark_reader.begin(settings, manifest_of(), day)
-        assert rows_of(aside, f"select count(*) from {HOME}.ai_call_logs") == [(1,)]
+        assert rows_of(aside, f"select count(*) from {HOME}.ai_call_logs") == [(2,)]
 
 
 def with_key(settings: Settings) -> Settings:
