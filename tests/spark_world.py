@@ -78,23 +78,17 @@ def command(settings: Settings, *arguments: str, **more: str) -> tuple[list[str]
     """`warehouse lake build` and its environment."""
     # the lake's day says when it is
     variables = {**variables_of(settings, **more), "WAREHOUSE_AS_OF": ""}
-    reader = [] if "--test" in arguments else ["--no-reader"]
+    reader = [] if "--reader" in arguments else ["--no-reader"]
     return [WAREHOUSE, "lake", "build", "--target", "embedded", *reader, *arguments], variables
 
 
-def build(settings: Settings, *arguments: str, **more: str) -> str:
-    """`warehouse lake build`, which must succeed; what it says."""
-    done = try_build(settings, *arguments, **more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def try_build(settings: Settings, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """`warehouse lake build`, however it ends."""
-    words, variables = command(settings, *arguments, **more)
-    return subprocess.run(
+def build(settings: Settings, *arguments: str) -> None:
+    """`warehouse lake build`, which must succeed."""
+    words, variables = command(settings, *arguments)
+    done = subprocess.run(
         words, env=variables, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def build_duckdb(settings: Settings, select: str, *options: str) -> None:
