@@ -29,7 +29,7 @@ from orchestration.manifest import parsed_for
 from orchestration.options import read_settings, settings_of_built
 from orchestration.resources import DUCKDB_POOL, MYSQL_POOL, SPARK_POOL, pool_of
 from orchestration.schema.deploy import deploy
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import DATABASES, Settings, load_settings
 from orchestration.validation import SuiteResult
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
@@ -267,16 +267,25 @@ class TestSources:
             assert read == {name: kind for name, kind in own.items() if name not in secret}
         assert any(source.files for source in spark.sources(settings, day)), "some are sealed"
 
-    def test_rows_of_a_month_that_closed_after_the_day_count_once(self, settings: Settings) -> None:
-        settings = with_key(settings)
+    @pytest.mark.parametrize(
+        ("domain", "name", "moment"),
+        [("ai", "ai_call_logs", "created_at"), ("core", "saas_system_metrics", "recorded_at")],
+    )
+    def test_rows_of_a_month_that_closed_after_the_day_count_once(
+        self, settings: Settings, domain: str, name: str, moment: str
+    ) -> None:
+        """The first table has sealed columns and is read in copies, the other as it lies there."""
+        settings = with_key(replace(settings, domains=(domain,)))
         deploy(settings, progress=lambda _: None)
         moments = datetime(2026, 5, 15), datetime(2026, 6, 15)
-        insert(settings, "ai_call_logs", *({"id": str(m), "created_at": m} for m in moments))
+        insert(settings, name, *({"id": str(m), moment: m} for m in moments))
         day = fresh_day(settings)
-        made = [m.state for m in sync(replace(settings, as_of=datetime(2026, 7, 1)))]
-        assert "made" in made
+        made = [m.month for m in sync(replace(settings, as_of=datetime(2026, 7, 1)), [name])]
+        assert made == ["2026-05", "2026-06"]
         aside = spark_reader.begin(settings, manifest_of(), day)
-        assert rows_of(aside, f"select count(*) from {HOME}.ai_call_logs") == [(2,)]
+        assert rows_of(aside, f"select {moment} from {DATABASES[domain]}.{name} order by 1") == [
+            (m,) for m in moments
+        ]
 
 
 def with_key(settings: Settings) -> Settings:
