@@ -37,8 +37,6 @@ from orchestration.settings import Settings, development_archive_key, one_of, pa
 TARGET = "spark"
 LAKE = "lake"
 PART = "lake_part"
-# Spark 3.5 has no recursive CTE.
-NOT_HERE = ("v_user_permissions",)
 # How dbt reaches Spark, and what it imports for that.
 METHODS = {"session": "pyspark", "thrift": "pyhive"}
 # Wall clock without a zone throughout, as in the databases; errors where a value does not fit.
@@ -409,7 +407,7 @@ def build(
     kinds = [word for kind in BUILT for word in ("--resource-type", kind)]
     refresh = ["--full-refresh"] if full_refresh else []
     arguments = dbt_arguments(
-        ["build", "--quiet", *kinds, *refresh, "--exclude", *NOT_HERE],
+        ["build", "--quiet", *kinds, *refresh],
         target=TARGET,
         target_path=settings.local_dir / "target" / TARGET,
         select=select,

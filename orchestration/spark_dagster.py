@@ -69,8 +69,7 @@ class SparkDbt(Dbt):
 
             failure: dg.Failure | None = None
             try:
-                if built := models - set(spark.NOT_HERE):
-                    yield from run(build_arguments(built, variables), SPARK, _for_spark(here))
+                yield from run(build_arguments(models, variables), SPARK, _for_spark(here))
             except DagsterDbtCliRuntimeError as error:
                 failure = failure_of(error, folder / SPARK)
             with _as_failures():
@@ -78,9 +77,8 @@ class SparkDbt(Dbt):
             environment = _for_duckdb(aside)
             names = " ".join(spark_reader.view_names(manifest, here))
             try:
-                for event in run(["run", "--select", names], aside.target, environment):
-                    if _is_output_of(event, manifest, models & set(spark.NOT_HERE)):
-                        yield event
+                for _ in run(["run", "--select", names], aside.target, environment):
+                    pass
                 if tests and failure is None:
                     arguments = ["test", "--indirect-selection", "empty"]
                     arguments += [
@@ -122,12 +120,6 @@ def _for_duckdb(aside: Settings) -> dict[str, str]:
         **aside.child_environment(),
         "DBT_TARGET_PATH": str(aside.local_dir / "target" / aside.target),
     }
-
-
-def _is_output_of(event: Any, manifest: Manifest, names: set[str]) -> bool:
-    if not isinstance(event, dg.Output):
-        return False
-    return str(manifest["nodes"][event.metadata["unique_id"].value]["name"]) in names
 
 
 @contextmanager
