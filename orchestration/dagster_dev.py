@@ -72,7 +72,7 @@ def prepare(settings: Settings) -> dict[str, str]:
 
 
 def make_home(settings: Settings) -> Path:
-    """DAGSTER_HOME with our settings, the machine's own in storage.yaml, and both pools."""
+    """DAGSTER_HOME with our settings, the machine's own in storage.yaml, and the pools."""
     # Dagster takes two seconds to import; the command line should not wait for it elsewhere.
     from dagster import DagsterInstance
 
@@ -88,7 +88,7 @@ def make_home(settings: Settings) -> Path:
     (home / "dagster.yaml").write_text(text, encoding="utf-8")
     # Before the daemon's first run: a default limit is not applied to a pool nobody knows yet.
     with DagsterInstance.from_config(str(home)) as instance:
-        for pool in (DUCKDB_POOL, MYSQL_POOL, SPARK_POOL):
+        for pool in (DUCKDB_POOL, MYSQL_POOL, *([SPARK_POOL] if settings.on_spark else [])):
             instance.event_log_storage.set_concurrency_slots(pool, 1)
     return home
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from configparser import ConfigParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def test_dagster_takes_our_settings_and_has_them_on_purpose(settings: Settings) 
         assert pools == {"duckdb_writer": 1, "mysql_builds": 1}
         assert instance.run_retries_max_retries == 2
         assert "sqlite" in type(instance.run_storage).__name__.lower()
+
+
+def test_with_spark_its_folder_has_one_slot(settings: Settings) -> None:
+    home = make_home(replace(settings, engine="spark"))
+    with DagsterInstance.from_config(str(home)) as instance:
+        pools = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+    assert pools["spark_folder"] == 1
 
 
 def test_what_a_machine_adds_of_its_own_stays(settings: Settings) -> None:
