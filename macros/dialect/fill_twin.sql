@@ -16,7 +16,7 @@
     whole. -#}
 {% macro mysql__fill_twin(relation, twin, sql, columns, is_stamped, key) -%}
     {%- set scripts = [] -%}
-    {% for part in month_parts(sql) if config.get('refresh_by_month') %}
+    {% for part in month_parts(sql) if is_made_by_month() %}
         {% do scripts.append(statements_that_fill(relation, twin, part, columns, is_stamped, key)) %}
     {% endfor %}
     {% if scripts | length > 1 %}
@@ -25,6 +25,20 @@
     {% else %}
         {% do default__fill_twin(relation, twin, sql, columns, is_stamped, key) %}
     {% endif %}
+{%- endmacro %}
+
+
+{#- Whether the table is made anew by months: a full refresh, or the first build of all. -#}
+{% macro is_made_by_month() -%}
+    {{ return(adapter.dispatch('is_made_by_month', 'saas_warehouse')()) }}
+{%- endmacro %}
+
+{% macro default__is_made_by_month() -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{% macro mysql__is_made_by_month() -%}
+    {{ return(config.get('refresh_by_month', false) and not var('start_date', none) and is_whole_build()) }}
 {%- endmacro %}
 
 

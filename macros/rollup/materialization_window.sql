@@ -7,8 +7,8 @@
             window_rows     name of a macro that renders the condition for the rows to replace, where
                             they are not simply those between the window's ends.
             lookback_days   at least so many days are rebuilt, where the project's are fewer.
-            refresh_by_month true: a full refresh may be done by months, for a day's rows do not depend on
-                            where the window around it begins and ends.
+            refresh_by_month true: a full refresh, and a first build, may be done by months, for a day's
+                            rows do not depend on where the window around it begins and ends.
             stamped         true: created_at and updated_at are kept here, not by the model; they move
                             only for rows whose other columns changed. Needs `grain`.
             grain           columns that identify a row, for `stamped`; never NULL.
@@ -40,7 +40,7 @@
     {%- endset -%}
     {% do require_same_columns(target_relation, sql, figures) %}
 
-    {% if is_refresh() %}
+    {% if is_refresh() or is_made_by_month() %}
         {% do refresh_in_twin(
             target_relation, sql, stored, is_stamped, config.require('grain') if is_stamped else [], window_column
         ) %}

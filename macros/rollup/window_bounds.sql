@@ -38,9 +38,9 @@
 {%- endmacro %}
 
 
-{#- Where a refresh by months puts other days (fill_twin.sql). -#}
+{#- Where a whole build by months puts other days (fill_twin.sql). -#}
 {% macro mark_cut(end) -%}
-    {%- if config.get('refresh_by_month') and is_refresh() %} /*{{ end }}*/{% endif -%}
+    {%- if is_made_by_month() %} /*{{ end }}*/{% endif -%}
 {%- endmacro %}
 
 
