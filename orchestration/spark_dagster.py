@@ -69,7 +69,8 @@ class SparkDbt(Dbt):
 
             failure: dg.Failure | None = None
             try:
-                yield from run(build_arguments(models, variables), SPARK, _for_spark(here))
+                if models:  # without a name dbt would build everything
+                    yield from run(build_arguments(models, variables), SPARK, _for_spark(here))
             except DagsterDbtCliRuntimeError as error:
                 failure = failure_of(error, folder / SPARK)
             with _as_failures():

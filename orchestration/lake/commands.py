@@ -127,9 +127,12 @@ def build_on_spark(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make statistics anew, all days.")
     ] = False,
-    no_reader: Annotated[
-        bool, typer.Option("--no-reader", help="Without the file that --target spark reads.")
-    ] = False,
+    reader: Annotated[
+        bool | None,
+        typer.Option(
+            "--reader/--no-reader", help="With the file that --target spark reads, as by default."
+        ),
+    ] = None,
     test: Annotated[
         bool, typer.Option("--test", help="Then dbt's tests on that; exit code 1 if one fails.")
     ] = False,
@@ -149,7 +152,7 @@ def build_on_spark(
             settings,
             select=select,
             full_refresh=full_refresh,
-            reader=test or not no_reader,
+            reader=test or reader is not False,
             tests=test,
             say=say,
             progress=progress,
