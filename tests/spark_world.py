@@ -54,7 +54,6 @@ def with_lake(settings: Settings, folder: Path) -> Settings:
     own = with_archive(
         settings, folder / "lake", settings.as_of or warehouses.AS_OF,
         WAREHOUSE_SPARK_DIR=str(folder / "spark"), PYSPARK_PYTHON=sys.executable,
-        JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1",  # a build of few rows is mostly compiling
     )  # fmt: skip
     return replace(own, local_dir=folder)
 
