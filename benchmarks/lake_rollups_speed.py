@@ -56,6 +56,7 @@ MODELS = {
     "customer_behavior_statistics": "customer_management",
     "health_statistics": "health_management",
 }
+SIZES = [10_000_000, 30_000_000, 100_000_000]
 WAYS = {"whole": ("--full-refresh",), "window": ()}
 MOMENT = """timestamp '{since}' + to_days(cast(n // {a_day} as integer))
     + to_seconds(cast(28800 + 50400 * (hash(n + 1) % 1000000 / 1e6) as integer))"""
@@ -129,9 +130,7 @@ STATES = {
 def main() -> None:
     """Write the lake, build on both engines in turn, compare, write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--rows", type=int, nargs="+", default=[10_000_000, 30_000_000, 100_000_000]
-    )
+    parser.add_argument("--rows", type=int, nargs="+", default=SIZES)
     parser.add_argument("--engine", nargs="+", choices=["duckdb", "spark"])
     parser.add_argument("--rounds", type=int, default=1, help="rounds, of which the best counts")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
