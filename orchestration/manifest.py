@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +36,22 @@ def dbt_executable() -> str:
     """The dbt of this Python environment, which need not be the one on the PATH."""
     beside = Path(sys.executable).with_name("dbt")
     return str(beside) if beside.exists() else "dbt"
+
+
+def dbt_process(settings: Settings, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """dbt in a process of its own, for these settings; what it said and how it ended."""
+    return subprocess.run(
+        [
+            dbt_executable(),
+            *dbt_arguments(command, target=settings.target, target_path=target_path(settings)),
+            *("--log-path", str(settings.local_dir / "logs")),
+        ],
+        cwd=PROJECT_ROOT,
+        env=settings.child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def load_manifest(settings: Settings) -> Manifest:
@@ -68,18 +84,7 @@ def prepare_manifest(settings: Settings) -> Path:
     """Run `dbt parse` for the chosen engine; no database is touched. Seconds: 5 to 10."""
     path = manifest_path(settings)
     with _one_at_a_time(path.parent):
-        outcome = subprocess.run(
-            [
-                dbt_executable(),
-                *dbt_arguments(["parse"], target=settings.target, target_path=path.parent),
-                *("--log-path", str(settings.local_dir / "logs")),
-            ],
-            cwd=PROJECT_ROOT,
-            env=settings.child_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        outcome = dbt_process(settings, ["parse"])
         if outcome.returncode:
             tail = " ".join((outcome.stdout + outcome.stderr).split()[-80:])
             raise WarehouseError(

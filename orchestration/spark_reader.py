@@ -8,7 +8,6 @@ that dbt's warnings store (`warehouse_audit`), which are taken along.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +17,13 @@ import duckdb
 
 from orchestration import database
 from orchestration.ab_tests import RESULTS
-from orchestration.dbt_project import dbt_arguments, target_path
 from orchestration.errors import WarehouseError
 from orchestration.lake.days import Day
-from orchestration.manifest import Manifest, dbt_executable
+from orchestration.manifest import Manifest, dbt_process
 from orchestration.retention.archive import Archive
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import WAREHOUSE_DATABASES, Column, load_record
-from orchestration.settings import DATABASES, PROJECT_ROOT, Settings
+from orchestration.settings import DATABASES, Settings
 from orchestration.spark import PART, Source, sources
 
 Progress = Callable[[str], None]
@@ -78,18 +76,7 @@ def renew(settings: Settings, manifest: Manifest, day: Day, tests: bool = False)
 
 def run_dbt(aside: Settings, command: Sequence[str]) -> None:
     """dbt on the file; WarehouseError with what it said."""
-    outcome = subprocess.run(
-        [
-            dbt_executable(),
-            *dbt_arguments(command, target=aside.target, target_path=target_path(aside)),
-            *("--log-path", str(aside.local_dir / "logs")),
-        ],
-        cwd=PROJECT_ROOT,
-        env=aside.child_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    outcome = dbt_process(aside, command)
     if outcome.returncode:
         raise WarehouseError(
             f"dbt failed on DuckDB's views: {(outcome.stdout + outcome.stderr).strip()}",
