@@ -176,7 +176,13 @@ def _duckdb_engine(path: Path, read_only: bool) -> sa.Engine:
         f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments, hide_parameters=True
     )
     sa.event.listen(engine, "handle_error", hide_values)
+    sa.event.listen(engine, "connect", _keep_what_is_put_aside)
     return engine
+
+
+def _keep_what_is_put_aside(connection: Any, _record: Any) -> None:
+    """As profiles.yml does for dbt: in order, DuckDB 2.0 can lose what a transaction puts aside."""
+    connection.execute("set preserve_insertion_order = false")
 
 
 @lru_cache(maxsize=32)

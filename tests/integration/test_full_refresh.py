@@ -153,6 +153,32 @@ def test_days_before_the_first_message_are_no_loss(warehouse: WindowWarehouse) -
     assert warehouse.changes(DAILY) == {}
 
 
+def test_more_rows_than_a_row_group_of_duckdb(embedded_settings: Settings) -> None:
+    """In order, DuckDB 2.0 would read none of the grouped rows that the transaction put aside."""
+    grown = WindowWarehouse(
+        embedded_settings, {f"wework_platform.{DAILY}": ("account_id", "stat_date")}, ("wework",)
+    )
+    grown.deploy(FIRST_BUILD, SINCE)
+    (row,) = messages(datetime(2026, 3, 1), [0])
+    drawn = {
+        "id": "cast(n as varchar)",
+        "message_id": "cast(n as varchar)",
+        "account_id": "'a' || n % 1200",
+        "created_at": "timestamp '2026-03-01 10:00:00' + to_days(cast(n // 1200 as integer))",
+    }
+    values = {name: f"'{value}'" for name, value in row.items()} | drawn
+    listed = ", ".join(values.values()).replace(":", r"\:")
+    grown.execute(
+        f"insert into wework_platform.wework_message_records ({', '.join(values)}) "
+        f"select {listed} from range(132000) as r(n)"
+    )
+    counted = f"select count(*), sum(send_total) from wework_platform.{DAILY}"
+    for flags in ((), ("--full-refresh",)):
+        assert grown.build(FIRST_BUILD, *flags) == ()
+        with database.connect(grown.settings) as connection:
+            assert tuple(connection.exec_driver_sql(counted).one()) == (132_000, 132_000)
+
+
 def test_a_month_that_fails_leaves_the_table(warehouse: WindowWarehouse) -> None:
     """MySQL refreshes by months, each in a transaction of its own, beside the table."""
     settings = warehouse.settings
