@@ -16,7 +16,7 @@
     whole. -#}
 {% macro mysql__fill_twin(relation, twin, sql, columns, is_stamped, key) -%}
     {%- set scripts = [] -%}
-    {% for part in month_parts(sql) if is_made_by_month() %}
+    {% for part in (month_parts(sql) if is_made_by_month() else []) %}
         {% do scripts.append(statements_that_fill(relation, twin, part, columns, is_stamped, key)) %}
     {% endfor %}
     {% if scripts | length > 1 %}
@@ -44,19 +44,13 @@
 
 {#- In one session. What is compared for the stamps is what is stored, so it is put aside in the table's types. -#}
 {% macro statements_that_fill(relation, twin, sql, columns, is_stamped, key) -%}
-    {%- set new = this.identifier ~ '__new' -%}
     {%- set figures = columns | reject('in', ['created_at', 'updated_at']) | list -%}
     {%- set insert_stamped -%}
         insert into {{ twin }} ({{ quoted_columns(figures) }}, created_at, updated_at)
         {{ stamped_rows(relation, figures, key) }}
     {%- endset -%}
     {{ return(
-        [
-            drop_temporary_table(new),
-            shape_new_rows(relation, figures),
-            insert_rows(temporary_table(new), sql, figures),
-            insert_stamped
-        ]
+        statements_that_put_aside(relation, sql, figures) + [insert_stamped]
         if is_stamped else [insert_rows(twin, sql, columns)]
     ) }}
 {%- endmacro %}

@@ -140,18 +140,21 @@
 
 
 {% macro put_new_rows_aside(target_relation, sql, figures) %}
-    {%- set new_rows = temporary_table(this.identifier ~ '__new') -%}
-    {% call statement('forget_new') %}{{ drop_temporary_table(this.identifier ~ '__new') }}{% endcall %}
-    {% call statement('shape_new') %}{{ shape_new_rows(target_relation, figures) }}{% endcall %}
-    {% call statement('put_new_aside') %}{{ insert_rows(new_rows, sql, figures) }}{% endcall %}
+    {% for each in statements_that_put_aside(target_relation, sql, figures) %}
+        {% call statement('put_new_aside') %}{{ each }}{% endcall %}
+    {% endfor %}
 {% endmacro %}
 
 
-{% macro shape_new_rows(relation, figures) -%}
-    create temporary table {{ temporary_table(this.identifier ~ '__new') }} as
-    select {{ quoted_columns(figures) }}
-    from {{ relation }}
-    where 1 = 0
+{% macro statements_that_put_aside(relation, sql, figures) -%}
+    {%- set new_rows = temporary_table(this.identifier ~ '__new') -%}
+    {%- set shape -%}
+        create temporary table {{ new_rows }} as
+        select {{ quoted_columns(figures) }}
+        from {{ relation }}
+        where 1 = 0
+    {%- endset -%}
+    {{ return([drop_temporary_table(this.identifier ~ '__new'), shape, insert_rows(new_rows, sql, figures)]) }}
 {%- endmacro %}
 
 

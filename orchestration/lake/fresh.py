@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from orchestration import clock
@@ -28,13 +28,22 @@ def fresh_day(settings: Settings, progress: Callable[[str], None] = lambda _: No
     months = [] if last is None else _closed_since(last, now)
     if last is None or months:
         progress("writing the lake's closed months")
-        if failed := [m for m in sync(settings, (), months, progress) if m.state == "failed"]:
-            raise WarehouseError(
-                f"{failed[0].table} {failed[0].month} did not get into the lake: {failed[0].why}",
-                fix="mend what it names, and run the build again.",
-            )
+        write_months(settings, months, progress)
     progress("writing the lake's day")
     return sync_day(settings)
+
+
+def write_months(
+    settings: Settings,
+    months: Sequence[date] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Bring these closed months, or all, into the lake; WarehouseError where one failed."""
+    if failed := [m for m in sync(settings, (), months, progress) if m.state == "failed"]:
+        raise WarehouseError(
+            f"{failed[0].table} {failed[0].month} did not get into the lake: {failed[0].why}",
+            fix="mend what it names, and run the build again.",
+        )
 
 
 def is_fresh(day: Day, settings: Settings, now: datetime) -> bool:
