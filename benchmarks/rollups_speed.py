@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from measure import Row, Timing, exponent, in_turn, publish, ratio
+from procedures_speed import ASKED, summed
 from traffic import MESSAGES, arguments, pool_of, run_model, warehouse
 
 from orchestration import database
@@ -97,9 +98,7 @@ def _other_work(settings: Settings) -> dict[str, Callable[[], None]]:
 
     def look() -> None:
         with database.connect(settings) as connection:
-            connection.exec_driver_sql(
-                f"select * from {home}.{VIEW} where tenant_id = 'tenant-0007'"
-            ).fetchall()
+            connection.exec_driver_sql(summed(f"{home}.{VIEW}", ASKED["a tenant"])).fetchall()
 
     def tick() -> None:
         why_not("auto_status_check", settings)

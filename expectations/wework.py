@@ -62,6 +62,7 @@ def outputs(scope: Scope) -> list[Product]:
     return [
         tenant_usage(scope),
         account_daily(scope),
+        message_daily(scope),
         account_status_daily(scope),
         account_statistics(scope),
         account_health(scope),
@@ -819,6 +820,45 @@ def account_daily(scope: Scope) -> Product:
                 "Receipts that no longer arrive, so that everything looks unread.",
                 low=0.3,
                 high=3,
+            ),
+        ],
+    )
+
+
+def message_daily(scope: Scope) -> Product:
+    """One row per tenant, account, day, direction, type and state: what the view of them shows."""
+    accounts = scope.relation(DATABASE, "wework_account_daily")
+    return Product(
+        DATABASE,
+        "wework_message_daily",
+        day="stat_date",
+        where=f"stat_date >= {scope.day(CHECKED_DAYS)}",
+        expectations=[
+            no_rows(
+                "message_days_add_up_to_their_accounts",
+                ["account_id", "stat_date", "message_count"],
+                "One of two counts of the same messages that was not built with the other: the "
+                "applications' message statistics would differ from their account figures.",
+                f"""
+                , counted as (
+                    select account_id, stat_date, message_count as messages from checked
+                    union all
+                    select account_id, stat_date, -send_total - received_count
+                    from {accounts} where stat_date >= {scope.day(CHECKED_DAYS)}
+                )
+                select account_id, stat_date from counted
+                group by account_id, stat_date having sum(messages) <> 0
+                """,
+            ),
+            no_rows(
+                "message_days_time_no_more_than_they_count",
+                ["message_count", "processing_count", "response_count"],
+                "Times that were counted without their message.",
+                """
+                select account_id, stat_date from checked
+                where processing_count > message_count or response_count > message_count
+                    or message_count < 1 or processing_ms_sum < 0 or response_ms_sum < 0
+                """,
             ),
         ],
     )

@@ -31,7 +31,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 TICK_WAIT_SECONDS = "1"
 DAILY_BUILD, HOURLY_FRESHNESS, WEEKLY_DOCS = "daily_build", "hourly_freshness", "weekly_docs"
 PARTITION_HORIZON, RETENTION, LAKE_SYNC = "partition_horizon", "retention", "lake_sync"
-# Receipts change a message's state for days, so wework_account_daily rebuilds a week.
+# Receipts change a message's state for days, so what counts states rebuilds a week.
 RECEIPT_DAYS = 7
 
 
@@ -92,10 +92,11 @@ SCHEDULES = (
     ),
     Row(
         "update_account_statistics", "wework", "5 * * * *",
-        "Builds the accounts' days that may have changed and wework_account_statistics over them, "
-        "then writes the figures that changed back to wework_accounts.",
-        builds=_built("wework", "wework_account_daily", "wework_account_status_daily",
-                      "wework_account_statistics"),
+        "Builds the accounts' and the messages' days that may have changed and "
+        "wework_account_statistics over them, then writes the figures that changed back to "
+        "wework_accounts.",
+        builds=_built("wework", "wework_account_daily", "wework_message_daily",
+                      "wework_account_status_daily", "wework_account_statistics"),
         days=RECEIPT_DAYS,
         until=0,
     ),

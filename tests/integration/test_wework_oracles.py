@@ -12,6 +12,10 @@ from warehouses import ENGINES, Demo, Relation
 RELATIONS = {
     "wework_tenant_usage": Relation(("tenant_id", "stat_date"), oracle.tenant_usage),
     "wework_account_daily": Relation(("account_id", "stat_date"), oracle.account_daily),
+    "wework_message_daily": Relation(
+        ("tenant_id", "stat_date", "account_id", "direction", "message_type", "send_status"),
+        oracle.message_daily,
+    ),
     "wework_account_status_daily": Relation(
         ("account_id", "stat_date", "status"), oracle.account_status_daily
     ),

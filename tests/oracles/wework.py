@@ -143,6 +143,23 @@ def account_daily(raw: Raw) -> Keyed:
     return found
 
 
+def message_daily(raw: Raw) -> Keyed:
+    """Rows by tenant, day, account, direction, type and send status."""
+    frame = messages_of(raw)
+    frame = frame.assign(state=["none" if pd.isna(one) else one for one in frame["send_status"]])
+    grain = ["tenant_id", "day", "account_id", "direction", "message_type", "state"]
+    return {
+        key: {
+            "message_count": len(rows),
+            "processing_ms_sum": int(rows["processing_time_ms"].dropna().sum()),
+            "processing_count": int(rows["processing_time_ms"].notna().sum()),
+            "response_ms_sum": int(rows["response_time_ms"].dropna().sum()),
+            "response_count": int(rows["response_time_ms"].notna().sum()),
+        }
+        for key, rows in frame.groupby(grain)
+    }
+
+
 def tenant_usage(raw: Raw) -> Keyed:
     """Rows by tenant and day."""
     accounts, histories = raw.rows("wework_accounts"), Histories(raw)

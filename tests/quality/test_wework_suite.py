@@ -19,7 +19,7 @@ TODAY = date(
 )  # a Tuesday; the checked days are 23 to 29 June, with a Sunday on the 28th
 USAGE, DAILY = "{wework}.wework_tenant_usage", "{wework}.wework_account_daily"
 STATUS, HEALTH = "{wework}.wework_account_status_daily", "{wework}.wework_account_health"
-FIGURES = "{wework}.wework_account_statistics"
+FIGURES, TYPES = "{wework}.wework_account_statistics", "{wework}.wework_message_daily"
 OVERVIEW, MESSAGES = "{wework}.v_wework_account_overview", "{warehouse}.fct_messages"
 ON_FRIDAY = "where stat_date = date '2026-06-26'"
 A_DAY = "where tenant_id = 'tenant-a' and stat_date = date '2026-06-26'"
@@ -112,6 +112,15 @@ DAMAGES: dict[str, list[list[str]]] = {
         [f"update {DAILY} set response_ms_sum = response_ms_sum * 20 {ON_FRIDAY}"],
     ],
     "account_read_share_is_usual": [[f"update {DAILY} set read_count = 0 {ON_FRIDAY}"]],
+    "message_days_add_up_to_their_accounts": [
+        [f"update {TYPES} set message_count = message_count + 1 {AN_ACCOUNT_DAY}"],
+        [f"delete from {TYPES} {AN_ACCOUNT_DAY} and direction = 'receive'"],
+        [f"delete from {DAILY} {AN_ACCOUNT_DAY}"],
+    ],
+    "message_days_time_no_more_than_they_count": [
+        [f"update {TYPES} set response_count = message_count + 1 {AN_ACCOUNT_DAY}"],
+        [f"update {TYPES} set processing_ms_sum = -1 {AN_ACCOUNT_DAY}"],
+    ],
     "account_status_is_fresh": [[f"delete from {STATUS} where stat_date >= date '2026-06-29'"]],
     "account_status_seconds_fit_a_day": [
         [f"update {STATUS} set seconds = 86401 where account_id = 'tenant-a-0'"],

@@ -67,6 +67,24 @@ _COLUMNS = {
             "bigint",
         ),
     },
+    ("wework_platform", "wework_message_daily"): {
+        "tenant_id": "varchar(64)",
+        "account_id": "varchar(64)",
+        "stat_date": "date",
+        "direction": "varchar(7)",
+        "message_type": "varchar(8)",
+        "send_status": "varchar(9)",
+        **dict.fromkeys(
+            (
+                "message_count",
+                "processing_ms_sum",
+                "processing_count",
+                "response_ms_sum",
+                "response_count",
+            ),
+            "bigint",
+        ),
+    },
     ("wework_platform", "wework_account_status_daily"): {
         "account_id": "varchar(64)",
         "tenant_id": "varchar(64)",
@@ -185,6 +203,7 @@ def make(today: date, seed: int) -> dict[str, list[Row]]:
     return {
         "wework_tenant_usage": usage,
         "wework_account_daily": daily,
+        "wework_message_daily": [row for of_day in daily for row in _message_days(of_day)],
         "wework_account_status_daily": statuses,
         "wework_account_statistics": [_figures(a, t, daily, statuses) for a, t, _ in accounts],
         "wework_account_health": [_health(rng, a, t) for a, t, _ in accounts],
@@ -219,6 +238,31 @@ def _account_day(rng: random.Random, account: str, tenant: str, day: date, mean:
         "response_ms_sum": sum(round(rng.lognormvariate(5.8, 0.8)) for _ in range(sent)),
         "response_count": sent,
     }
+
+
+def _message_days(of_day: Row) -> list[Row]:
+    """The messages of an account's day, all of one type; only what was sent is answered."""
+    counted = {
+        "read": of_day["sent_count"],
+        "failed": of_day["failed_count"],
+        "recalled": of_day["recalled_count"],
+        "pending": of_day["received_count"],
+    }
+    return [
+        {
+            **{key: of_day[key] for key in ("tenant_id", "account_id", "stat_date")},
+            "direction": "receive" if status == "pending" else "send",
+            "message_type": "text",
+            "send_status": status,
+            "message_count": count,
+            "processing_ms_sum": 40 * count,
+            "processing_count": count,
+            "response_ms_sum": of_day["response_ms_sum"] if status == "read" else 0,
+            "response_count": count if status == "read" else 0,
+        }
+        for status, count in counted.items()
+        if count
+    ]
 
 
 def _usage_day(

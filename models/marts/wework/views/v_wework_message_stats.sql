@@ -1,22 +1,54 @@
 -- One row per tenant, account, business day, direction, message type and send status with a message
--- in the last 30 days, as_of's day included. The means must not be summed or averaged over rows.
+-- in the last 30 days, as_of's day included. Days before the last one that was built are
+-- wework_message_daily's, as that build found them; that day and later ones are counted from the
+-- messages. The means must not be summed or averaged over rows.
+{%- set first_day = add_days(as_of_date(), -29) -%}
+{%- set end = add_days(as_of_date(), 1) %}
 
-with messages as (
+with last_build as (
+
+    select coalesce(max(stat_date), {{ first_day }}) as last_day
+    from {{ ref('wework_message_daily') }}
+
+),
+
+-- joined, not compared with a subquery: MySQL then looks at created_at before it fetches the row
+messages as (
 
     select
-        tenant_id,
-        account_id,
-        {{ business_date('created_at') }} as message_date,
-        direction,
-        message_type,
-        send_status,
-        processing_time_ms,
-        response_time_ms
-    from {{ ref('stg_wework__message_records') }}
-    where created_at >= {{ add_days(as_of_date(), -29) }}
-        and created_at < {{ add_days(as_of_date(), 1) }}
+        messages.tenant_id,
+        messages.account_id,
+        {{ business_date('messages.created_at') }} as message_date,
+        messages.direction,
+        messages.message_type,
+        messages.send_status,
+        messages.processing_time_ms,
+        messages.response_time_ms
+    from last_build
+    inner join {{ ref('stg_wework__message_records') }} as messages
+        on messages.created_at >= last_build.last_day
+    where messages.created_at >= {{ first_day }}
+        and messages.created_at < {{ end }}
 
 )
+
+select
+    days.tenant_id,
+    days.account_id,
+    days.stat_date as message_date,
+    days.direction,
+    days.message_type,
+    nullif(days.send_status, 'none') as send_status,
+    days.message_count,
+    {{ exact_divide('days.processing_ms_sum', 'days.processing_count', 2) }} as avg_processing_time,
+    {{ exact_divide('days.response_ms_sum', 'days.response_count', 2) }} as avg_response_time
+from {{ ref('wework_message_daily') }} as days
+inner join last_build
+    on last_build.last_day > days.stat_date
+where days.stat_date >= {{ first_day }}
+    and days.stat_date < {{ end }}
+
+union all
 
 select
     tenant_id,
