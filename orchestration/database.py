@@ -14,7 +14,7 @@ import re
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -100,6 +100,24 @@ def begin(settings: Settings) -> Iterator[sa.Connection]:
     """One connection in one transaction: committed at the end, rolled back on any exception."""
     with connect(settings) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def rows_as_table(
+    connection: sa.Connection, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[sa.TableClause]:
+    """Rows as a table to insert from, on DuckDB, where each row bound by itself takes 20 ms."""
+    import pyarrow as pa
+
+    batch = sa.table("rows_to_insert", *map(sa.column, rows[0]))
+    driver: Any = connection.connection.driver_connection
+    driver.register(batch.name, pa.Table.from_pylist(list(rows)))
+    try:
+        yield batch
+    finally:
+        # a connection that was broken off is closed already, and its error is the one to show
+        with contextlib.suppress(duckdb.Error):
+            driver.unregister(batch.name)
 
 
 def _open(settings: Settings, read_only: bool) -> sa.Connection:

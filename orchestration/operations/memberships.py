@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import sqlalchemy as sa
 
+from orchestration import database
 from orchestration.operations.running import Run
 from orchestration.rules.compile import Compiled
 
@@ -217,22 +215,16 @@ def insert_missing(
     """
     if connection.dialect.name == "mysql":
         return connection.execute(table.insert().prefix_with("ignore"), rows).rowcount
-    # DuckDB takes 20 ms for a row bound by itself, and seconds for a batch with ON CONFLICT; this
-    # process holds the file, so nobody inserts between the look and the insert.
-    names = list(rows[0])
-    batch = sa.table("rows_to_insert", *(sa.column(name) for name in names))
+    # On DuckDB a batch with ON CONFLICT takes seconds; this process holds the file, so nobody
+    # inserts between the look and the insert.
     unique = (sa.PrimaryKeyConstraint, sa.UniqueConstraint)
     keys = [key for key in table.constraints if isinstance(key, unique)]
-    taken = [
-        sa.exists().where(*(table.c[column.name] == batch.c[column.name] for column in key.columns))
-        for key in keys
-    ]
-    missing = sa.select(*batch.c).where(*(sa.not_(one) for one in taken))
-    driver: Any = connection.connection.driver_connection
-    driver.register(batch.name, pa.Table.from_pylist(list(rows)))
-    try:
-        return connection.execute(table.insert().from_select(names, missing)).rowcount
-    finally:
-        # a connection that was broken off is closed already, and its error is the one to show
-        with suppress(duckdb.Error):
-            driver.unregister(batch.name)
+    with database.rows_as_table(connection, rows) as batch:
+        taken = [
+            sa.exists().where(
+                *(table.c[column.name] == batch.c[column.name] for column in key.columns)
+            )
+            for key in keys
+        ]
+        missing = sa.select(*batch.c).where(*(sa.not_(one) for one in taken))
+        return connection.execute(table.insert().from_select(list(rows[0]), missing)).rowcount
