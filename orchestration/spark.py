@@ -422,7 +422,9 @@ def at_day(settings: Settings, day: Day) -> Settings:
     return replace(settings, as_of=settings.as_of or parse_as_of(day.as_of))
 
 
-def renew_reader(settings: Settings, tests: bool, progress: Progress) -> list[str]:
+def renew_reader(
+    settings: Settings, tests: bool, select: str | None, progress: Progress
+) -> list[str]:
     """DuckDB's file over what was just built (and parsed for that); what dbt's tests found."""
     from orchestration import spark_reader
     from orchestration.ab_tests import refresh_ab_test_results
@@ -433,7 +435,7 @@ def renew_reader(settings: Settings, tests: bool, progress: Progress) -> list[st
     parsed = settings.local_dir / "target" / TARGET / "manifest.json"
     refresh_ab_test_results(here)
     manifest = json.loads(parsed.read_text(encoding="utf-8"))
-    return spark_reader.renew(here, manifest, day, tests)
+    return spark_reader.renew(here, manifest, day, tests, select)
 
 
 def run_demo(
@@ -486,7 +488,9 @@ def build_and_tell(
     """
     settings = with_archive_key(settings)
     built = build(settings, select=select, full_refresh=full_refresh, progress=progress)
-    failed = renew_reader(settings, tests and built.success, progress) if reader else []
+    failed: list[str] = []
+    if reader:
+        failed = renew_reader(settings, tests and built.success, select, progress)
     for failure in (*built.failures, *failed):
         progress(f"failed: {' '.join(failure.split())[:300]}")
     say(summary(settings, read_day(settings), built))

@@ -60,18 +60,27 @@ def publish(settings: Settings, aside: Settings) -> Path:
     return aside.duckdb_path.replace(settings.reading.duckdb_path)
 
 
-def renew(settings: Settings, manifest: Manifest, day: Day, tests: bool = False) -> list[str]:
-    """Make the file anew, in processes of their own; what dbt's tests found, if they are to run."""
+def renew(
+    settings: Settings, manifest: Manifest, day: Day, tests: bool = False, select: str | None = None
+) -> list[str]:
+    """Make the file anew, in processes of their own; what dbt's tests found, if they are to run.
+
+    With a selection these are the tests of what it selects and of nothing that stands beside it.
+    """
     aside = begin(settings, manifest, day)
     run_dbt(aside, ["run", "--quiet", "--select", *view_names(manifest, settings)])
     found: list[str] = []
     if tests:
         try:
-            run_dbt(aside, ["test", "--quiet"])
+            run_dbt(aside, ["test", "--quiet", *_selected(select)])
         except WarehouseError as error:
             found = [error.message]
     publish(settings, aside)
     return found
+
+
+def _selected(select: str | None) -> list[str]:
+    return ["--indirect-selection", "buildable", "--select", select] if select else []
 
 
 def run_dbt(aside: Settings, command: Sequence[str]) -> None:

@@ -134,7 +134,8 @@ def build_on_spark(
         ),
     ] = None,
     test: Annotated[
-        bool, typer.Option("--test", help="Then dbt's tests on that; exit code 1 if one fails.")
+        bool,
+        typer.Option("--test", help="Then dbt's tests of these on it; exit code 1 if one fails."),
     ] = False,
 ) -> None:
     """Build the models with Spark on the lake's last day, and DuckDB's file of views over them.
