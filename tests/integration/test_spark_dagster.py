@@ -1,12 +1,13 @@
-"""A deployment whose models Spark builds: Dagster's runs of it, on real Spark and real rows."""
+"""A deployment whose models Spark builds: Dagster's runs of it, on real Spark and real rows.
+
+The applications' tables are on either engine.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def settings(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """The domain's tables on DuckDB, filled, nothing built; Spark is to build."""
+def settings(sample: Path, module_engine_settings: Settings) -> Settings:
+    """The domain's tables on either engine, filled, nothing built; Spark is to build."""
     kept = {
         name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("WAREHOUSE_", "MYSQL_", "DAGSTER_", "DBT_"))
+        for name, value in module_engine_settings.environment.items()
+        if not name.startswith(("DAGSTER_", "DBT_"))
     }
     own = {
-        "WAREHOUSE_LOCAL_DIR": str(tmp_path_factory.mktemp("spark")),
         "WAREHOUSE_ENGINE": "spark",
         "WAREHOUSE_DOMAINS": "ai",
         "WAREHOUSE_AS_OF": str(AS_OF),
@@ -79,7 +79,12 @@ def settings(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     load(settings, sample, progress=lambda _: None)
     change(settings, "ai_agents", conversation_count=7)  # the sample's own are right
     prepare_manifest(settings)
-    yield settings
+    return settings
+
+
+def home(settings: Settings) -> str:
+    """The domain's database in this installation."""
+    return database.database_name(settings, HOME)
 
 
 def run(settings: Settings, selection: dg.AssetSelection) -> dg.ExecuteInProcessResult:
@@ -138,14 +143,15 @@ def test_its_rows_are_sparks_and_right(
     days = pd.to_datetime(logs["created_at"]).dt.date
     wanted = logs.groupby([logs["agent_id"], days]).size().to_dict()
     with duckdb.connect(str(settings.reading.duckdb_path), read_only=True) as connection:
-        asked = f"select agent_id, stat_date, calls from {HOME}.ai_agent_daily"
+        asked = f"select agent_id, stat_date, calls from {home(settings)}.ai_agent_daily"
         found = {(agent, day): n for agent, day, n in connection.execute(asked).fetchall()}
     assert found == wanted
-    folder = settings.spark_dir / "warehouse" / f"{HOME}.db" / "ai_agent_daily"
+    folder = settings.spark_dir / "warehouse" / f"{home(settings)}.db" / "ai_agent_daily"
     assert (folder / "stat_date=2026-06-30").is_dir()
     with database.connect(settings, read_only=True) as connection:
-        own = connection.exec_driver_sql(f"select count(*) from {HOME}.ai_agent_daily").scalar()
-    assert own == 0, "DuckDB built nothing of its own"
+        asked = f"select count(*) from {home(settings)}.ai_agent_daily"
+        own = connection.exec_driver_sql(asked).scalar()
+    assert own == 0, "the applications' engine built nothing of its own"
 
 
 def test_the_applications_get_their_figures(
@@ -153,7 +159,7 @@ def test_the_applications_get_their_figures(
 ) -> None:
     wanted = Counter(frame(sample, "ai_conversations")["agent_id"].dropna())
     with database.connect(settings, read_only=True) as connection:
-        asked = sa.text(f"select id, conversation_count from {HOME}.ai_agents")
+        asked = sa.text(f"select id, conversation_count from {home(settings)}.ai_agents")
         found = {agent: n for agent, n in connection.execute(asked) if n}
     assert found == dict(wanted)
 
@@ -161,13 +167,14 @@ def test_the_applications_get_their_figures(
 def test_people_read_it_with_target_spark(
     settings: Settings, built: dg.ExecuteInProcessResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("WAREHOUSE_LOCAL_DIR", "WAREHOUSE_DOMAINS", "WAREHOUSE_AS_OF"):
-        monkeypatch.setenv(name, settings.child_environment()[name])
+    for name, value in settings.child_environment().items():
+        if name.startswith(("WAREHOUSE_", "MYSQL_")):
+            monkeypatch.setenv(name, value)
     said = CliRunner().invoke(
         app,
         [
             "query", "--target", "spark", "--json",
-            f"select count(*) as n from {HOME}.ai_agent_statistics",
+            f"select count(*) as n from {home(settings)}.ai_agent_statistics",
         ],
     )  # fmt: skip
     assert said.exit_code == 0, said.output
@@ -177,7 +184,7 @@ def test_people_read_it_with_target_spark(
 def test_damage_in_sparks_files_fails_suite_and_tests_and_stops_the_write_back(
     settings: Settings, built: dg.ExecuteInProcessResult
 ) -> None:
-    folder = settings.spark_dir / "warehouse" / f"{HOME}.db" / "ai_agent_statistics"
+    folder = settings.spark_dir / "warehouse" / f"{home(settings)}.db" / "ai_agent_statistics"
     files = sorted(folder.glob("*.parquet"))
     table = pa.concat_tables([pq.read_table(file) for file in files]).to_pylist()
     schema = pq.read_schema(files[0])
