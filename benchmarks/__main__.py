@@ -29,6 +29,7 @@ SIZED = {
     "lake": "one",
     "lake_rollups": "many",
     "overhead": None,
+    "paper": None,
 }
 
 

@@ -79,7 +79,7 @@ def in_turn(
     return {name: Timing(tuple(spent)) for name, spent in runs.items()}
 
 
-def publish(name: str, header: Row, rows: Sequence[Row], note: str = "") -> None:
+def publish(name: str, header: Row, rows: Sequence[Row], note: str = "", page: Path = PAGE) -> None:
     """Print a table, keep it as JSON under .local/bench, and put it into its place on the page."""
     machine = (
         f"{date.today()}, {os.cpu_count()} processors, {platform.machine()}, "
@@ -96,7 +96,7 @@ def publish(name: str, header: Row, rows: Sequence[Row], note: str = "") -> None
         "rows": [dict(zip(header, row, strict=True)) for row in rows],
     }
     (KEPT / f"{name}.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
-    _put(PAGE, name, table)
+    _put(page, name, table)
 
 
 def _put(page: Path, name: str, table: str) -> None:
