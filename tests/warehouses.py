@@ -303,9 +303,9 @@ def build_again(settings: Settings) -> None:
     dbt(settings, "build")
 
 
-def refresh(settings: Settings) -> None:
-    """`dbt run --full-refresh` of everything."""
-    dbt(settings, "run", "--full-refresh")
+def refresh(settings: Settings, *options: str) -> None:
+    """`dbt run --full-refresh` of everything, or of what the options select."""
+    dbt(settings, "run", "--full-refresh", *options)
 
 
 def generate_docs(settings: Settings) -> None:

@@ -134,6 +134,19 @@ class TestWhatIsThere:
             "WAREHOUSE_UPDATE_SNAPSHOTS=1 and commit the difference"
         )
 
+    def test_nothing_is_nameless(self, repository: dg.RepositoryDefinition) -> None:
+        """Each asset has a group of ours, a description and an owner, the rest a description."""
+        graph = repository.asset_graph
+        nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+        assert len(nodes) > 250
+        assert "default" not in {node.group_name for node in nodes}
+        nameless = [str(node.key) for node in nodes if not (node.description and node.owners)]
+        # `__` marks Dagster's own job of all assets.
+        jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+        for each in (*jobs, *repository.schedule_defs, *repository.sensor_defs):
+            nameless += [] if each.description else [each.name]
+        assert nameless == []
+
     def test_the_other_engine_behind_a_prefix_has_the_same(self, mysql_target: Settings) -> None:
         assert _described(_repository(mysql_target)) == SNAPSHOT.read_text(encoding="utf-8")
 
