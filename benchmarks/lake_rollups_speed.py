@@ -276,15 +276,16 @@ def _views_of(settings: Settings, folder: Path) -> None:
 
 
 def _externals_of(settings: Settings, folder: Path) -> None:
+    found = []
     for table in _tables():
         home = folder / "lake" / table.name
         rows = sum(pq.ParquetFile(file).metadata.num_rows for file in home.rglob("*.parquet"))
         files = tuple(sorted(place.name for place in home.iterdir()))
         if sealed_columns(table):
-            source = spark.Source(table, rows, f"file://{home}", files=files)
+            found.append(spark.Source(table, rows, f"file://{home}", files=files))
         else:
-            source = spark.Source(table, rows, f"file://{home / files[0]}")
-        spark.register(settings, source)
+            found.append(spark.Source(table, rows, f"file://{home / files[0]}"))
+    spark.register(settings, found)
 
 
 # --- watching and comparing ----------------------------------------------------------------------

@@ -15,13 +15,15 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from platform import node
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -185,9 +187,32 @@ def _where(settings: Settings, place: Path) -> dict[str, str]:
         "spark.master": master,
         "spark.sql.warehouse.dir": str(place / "warehouse"),
         **catalog,
-        "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={place / 'derby.log'}",
+        "spark.driver.extraJavaOptions": f"-Dderby.stream.error.file={place / 'derby.log'}"
+        f" -Djava.io.tmpdir={scratch_folder(place)}",
         **(LAPTOP if master.startswith("local") else {}),
     }
+
+
+def scratch_folder(place: Path) -> Path:
+    """What this process's Java puts aside goes here; what killed ones left is cleared away."""
+    home = place / "scratch"
+    for left in home.glob("*"):
+        machine, _, process = left.name.rpartition("-")
+        if machine == node() and not _is_running(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    own = home / f"{node()}-{os.getpid()}"
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _add_mask(spark: Any, settings: Settings) -> None:
@@ -286,30 +311,57 @@ def _url(archive: Archive, where: str) -> str:
     )
 
 
-def register(settings: Settings, source: Source) -> None:
-    """Put the table anew into Spark's catalog; its rows are the lake's files, counted once."""
+def register(settings: Settings, changed: Sequence[Source]) -> None:
+    """Put tables anew into Spark's catalog; their rows are the lake's files, counted once."""
     spark = session(settings)
-    name = _register(settings, spark, source)
-    if (found := spark.table(name).count()) != source.rows:
-        raise WarehouseError(
-            f"Spark sees {found:,} rows of {source.table.name} where the lake's manifests have "
-            f"{source.rows:,}.",
-            fix="let `warehouse lake sync --full` end, and see whether Spark's machines reach "
-            f"{source.folder}.",
-        )
+    for schema in {settings.database_prefix + LAKE, *(_schema(settings, one) for one in changed)}:
+        spark.sql(f"create database if not exists `{schema}`")
+    names = {_register(settings, spark, source): source for source in changed}
+    counts = _counts(spark, names)
+    for name, source in names.items():
+        if (found := counts.get(name, 0)) != source.rows:
+            raise WarehouseError(
+                f"Spark sees {found:,} rows of {source.table.name} where the lake's manifests have "
+                f"{source.rows:,}.",
+                fix="let `warehouse lake sync --full` end, and see whether Spark's machines reach "
+                f"{source.folder}.",
+            )
+
+
+def _counts(spark: Any, names: Mapping[str, Source]) -> Mapping[str, int]:
+    """Rows by table, as Spark's machines read them.
+
+    A query a table takes Spark longer than all rows: so the files that the catalog finds for the
+    tables are counted in one. Views leave out months of which the files know nothing.
+    """
+    from pyspark.sql import functions
+
+    found = {name: spark.table(name).count() for name, source in names.items() if source.months}
+    owners = {
+        unquote(file): name
+        for name in names.keys() - found.keys()
+        for file in spark.table(name).inputFiles()
+    }
+    if owners:
+        rows = spark.read.schema("nothing string").parquet(*owners)
+        for file, count in rows.groupBy(functions.input_file_name()).count().collect():
+            owner = owners[unquote(file)]
+            found[owner] = found.get(owner, 0) + count
+    return found
+
+
+def _schema(settings: Settings, source: Source) -> str:
+    return f"{settings.database_prefix}{source.table.database}"
 
 
 def _register(settings: Settings, spark: Any, source: Source) -> str:
-    schema = f"{settings.database_prefix}{source.table.database}"
-    name = f"`{schema}`.`{source.table.name}`"
+    name = f"`{_schema(settings, source)}`.`{source.table.name}`"
     columns = _columns(source.table)
     cut = bool(sealed_columns(source.table))
-    spark.sql(f"create database if not exists `{schema}`")
     if not source.months:
         _forget(spark, name)
         _external(spark, name, columns, source.folder, PART if cut else "")
         return name
-    spark.sql(f"create database if not exists `{settings.database_prefix}{LAKE}`")
     parts = [
         f"`{settings.database_prefix}{LAKE}`.`{source.table.name}_{p}`" for p in ("months", "day")
     ]
@@ -377,15 +429,18 @@ def prepare(settings: Settings, progress: Progress = lambda _: None) -> Day:
     has_catalog = (folder(settings) / "metastore").exists() or bool(
         settings.environment.get("WAREHOUSE_SPARK_METASTORE")
     )
+    changed: dict[str, Source] = {}
     for source in sources(settings, day):
-        key = f"{settings.database_prefix}{source.table.database}.{source.table.name}"
+        key = f"{_schema(settings, source)}.{source.table.name}"
         if not has_catalog or known.get(key) != source.told:
-            register(settings, source)
-            known[key] = source.told
-            aside = file.with_suffix(".aside")
-            aside.write_text(json.dumps(known))
-            aside.rename(file)
-            progress(f"  {source.table.name}: {source.rows:,} rows")
+            changed[key] = source
+    if changed:
+        register(settings, list(changed.values()))
+        aside = file.with_suffix(".aside")
+        aside.write_text(json.dumps(known | {key: one.told for key, one in changed.items()}))
+        aside.rename(file)
+        rows = sum(source.rows for source in changed.values())
+        progress(f"  {len(changed)} tables of the lake's day {day.day}: {rows:,} rows")
     return day
 
 

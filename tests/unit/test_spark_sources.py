@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -86,6 +87,21 @@ def test_it_is_said_what_a_server_needs(monkeypatch: pytest.MonkeyPatch, tmp_pat
     where = spark._where(load_settings(own), tmp_path)
     assert where["spark.hadoop.hive.metastore.uris"] == "thrift://catalog:9083"
     assert not [name for name in where if "javax.jdo" in name]
+
+
+def test_what_a_killed_process_put_aside_is_cleared_away(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own = spark.scratch_folder(tmp_path)
+    left = own.with_name(own.name.replace(str(os.getpid()), str(ended.pid)))
+    for folder in (own, left):
+        (folder / "blockmgr-1").mkdir(parents=True)
+    elsewhere = own.with_name(f"{platform.node()}-2-{ended.pid}")
+    elsewhere.mkdir()
+    assert spark.scratch_folder(tmp_path) == own
+    assert (own / "blockmgr-1").exists(), "who is at work keeps its own"
+    assert elsewhere.exists(), "nobody here knows of it"
+    assert not left.exists()
 
 
 def test_the_profile_takes_a_server_from_the_environment(tmp_path: Path) -> None:
