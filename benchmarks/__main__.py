@@ -25,6 +25,7 @@ SIZED = {
     "load": "one",
     "procedures": "many",
     "rollups": "many",
+    "each_rollup": None,
     "retention": "one",
     "lake": "one",
     "lake_rollups": "many",

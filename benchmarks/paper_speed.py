@@ -9,23 +9,15 @@ multiplication. Pages are as full as a bulk load leaves them.
 from __future__ import annotations
 
 import argparse
-import os
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
 
-from databases import drop_databases
 from measure import Row, publish
+from traffic import sample
 
 from orchestration import database
-from orchestration.sampledata.generate import generate
-from orchestration.sampledata.load import load
-from orchestration.schema.deploy import deploy
 from orchestration.schema.record import Table, load_record
-from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
-AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 PAGE = PROJECT_ROOT / "docs" / "scaling.md"
 # Tables with fewer rows than this share one line.
 SHOWN = 1_000_000
@@ -54,22 +46,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=150_000_000, help="of all tables together")
     parser.add_argument("--scale", default="small", help="of the sample")
     given = parser.parse_args()
-    base = load_settings(target="mysql")
-    with TemporaryDirectory(prefix="bench-paper-") as folder:
-        settings = replace(
-            base,
-            as_of=AS_OF,
-            local_dir=Path(folder),
-            database_prefix=f"bench_paper_{os.getpid()}_",
-            environment=base.child_environment(),
-        )
-        try:
-            generate(settings, given.scale, 1, AS_OF.date(), Path(folder) / "data")
-            deploy(settings, progress=lambda _: None)
-            load(settings, Path(folder) / "data")
-            sizes = sorted(_sizes(settings, given.rows), key=lambda size: -size.gigabytes)
-        finally:
-            drop_databases(settings)
+    with sample("mysql", given.scale) as settings:
+        sizes = sorted(_sizes(settings, given.rows), key=lambda size: -size.gigabytes)
     publish(
         "paper",
         ("table", "rows", "bytes a row", "with indexes", "GB", "kept", "a day", "a month"),

@@ -22,11 +22,12 @@ from databases import drop_databases
 from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, target_path
 from orchestration.sampledata.conform import stored
-from orchestration.sampledata.load import Task, load_tasks
+from orchestration.sampledata.generate import generate
+from orchestration.sampledata.load import Task, load, load_tasks
 from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import Column, Table, load_record
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import DOMAINS, Settings, load_settings
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 TENANTS, ACCOUNTS, A_DAY = 50, 1_000, 27_000
@@ -98,23 +99,40 @@ def first_day(rows: int) -> datetime:
 @contextmanager
 def warehouse(target: str, rows: int) -> Iterator[Settings]:
     """A deployed warehouse of core and wework with so many messages, gone at the end."""
+    with _place(target, f"bench{rows // 1000}k_", ("core", "wework")) as settings:
+        since = first_day(rows)
+        deploy(settings, progress=lambda _: None, oldest=since.date())
+        load_tasks(settings, list(_written(settings.local_dir, rows, since)))
+        run_dbt(settings, arguments(settings, ["seed"]))
+        yield settings
+
+
+@contextmanager
+def sample(target: str, scale: str) -> Iterator[Settings]:
+    """A deployed warehouse with the sample data of a scale, nothing built, gone at the end."""
+    with _place(target, f"bench_{scale}_", DOMAINS) as settings:
+        dataset = generate(settings, scale, 1, AS_OF.date(), settings.local_dir / "data")
+        deploy(settings, progress=lambda _: None)
+        load(settings, dataset.directory)
+        yield settings
+
+
+@contextmanager
+def _place(target: str, prefix: str, domains: tuple[str, ...]) -> Iterator[Settings]:
+    """A folder of its own, and on MySQL databases behind a prefix; both are gone at the end."""
     given = load_settings(GIVEN, target=target)
     with TemporaryDirectory(prefix="bench-") as folder:
         settings = replace(
             given,
             as_of=AS_OF,
-            domains=("core", "wework"),
+            domains=domains,
             local_dir=Path(folder),
             duckdb_path=Path(folder) / "saas_warehouse.duckdb",
-            database_prefix=f"bench{rows // 1000}k_" if target == "mysql" else "",
+            database_prefix=prefix if target == "mysql" else "",
             environment=given.child_environment(),
         )
         drop_databases(settings)
         try:
-            since = first_day(rows)
-            deploy(settings, progress=lambda _: None, oldest=since.date())
-            load_tasks(settings, list(_written(Path(folder), rows, since)))
-            run_dbt(settings, arguments(settings, ["seed"]))
             yield settings
         finally:
             drop_databases(settings)
