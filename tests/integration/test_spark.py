@@ -6,7 +6,11 @@ The lake is filled from DuckDB, so both engines have the same rows. Skipped with
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -24,7 +28,7 @@ from test_parity import compare, relations
 from warehouses import Content, Demo, read_duckdb
 
 from orchestration.schema.record import load_record
-from orchestration.settings import SPARK, Settings, load_settings
+from orchestration.settings import PROJECT_ROOT, SPARK, Settings, load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
@@ -43,6 +47,17 @@ CLOSED = (
     ("daily", date(2026, 6, 28)), ("daily", date(2026, 6, 29)), ("daily", date(2026, 6, 30)),
     ("weekly", date(2026, 6, 22)), ("monthly", date(2026, 6, 1)),
 )  # fmt: skip
+# A session at work, which waits to be killed.
+SESSION = """
+import time
+from orchestration import spark
+from orchestration.settings import load_settings
+session = spark.session(load_settings())
+session.sql("select id from range(9) distribute by id").collect()
+session.sql("create database aside")
+print("ready", flush=True)
+time.sleep(600)
+"""
 ONE_KEY = "assert_core_facts_have_one_mask_key"
 # The day's changes beside its new rows: states that snapshots keep, rows that are no more.
 CHANGES = (
@@ -70,6 +85,25 @@ def test_every_value_is_duckdbs(demo: Demo, tmp_path: Path) -> None:
     found = spark_world.read(settings, contents)
     assert differences(contents, found) == []
     assert sum(len(content.rows) for content in found.values()) > 100_000
+
+
+def test_a_session_that_is_killed_leaves_its_files_in_sparks_folder(tmp_path: Path) -> None:
+    """And the next one clears them away."""
+    spark_world.needs_spark()
+    settings = load_settings(_own_environment(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", SESSION], env=settings.child_environment(), cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    ) as running:  # fmt: skip
+        assert running.stdout
+        assert running.stdout.readline() == "ready\n"
+        os.killpg(running.pid, signal.SIGKILL)
+    [left] = (settings.spark_dir / "scratch").iterdir()
+    names = [entry.name for entry in left.iterdir()]
+    assert any(name.startswith("blockmgr-") for name in names), names
+    assert any(name.endswith("_resources") for name in names), names
+    assert spark_world.read(settings, {}) == {}
+    assert not left.exists()
 
 
 def differences(wanted: Mapping[Place, Content], found: Mapping[Place, Content]) -> list[str]:
