@@ -53,24 +53,8 @@ class Cluster:
 
     def start(self, name: str, kind: str, *arguments: str) -> None:
         """One of Spark's own processes."""
-        import pyspark
-
-        home = Path(pyspark.__file__).parent
-        environment = {
-            **os.environ,
-            "SPARK_HOME": str(home),
-            "SPARK_CONF_DIR": str(self.folder),
-            "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_LOCAL_IP": "127.0.0.1",
-        }
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.processes.append(
-                subprocess.Popen(
-                    ["bash", str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}",
-                     "--host", "127.0.0.1", *arguments],
-                    env=environment, stdout=log, stderr=log, start_new_session=True,
-                )
-            )  # fmt: skip
+        main = f"org.apache.spark.deploy.{kind}"
+        self.processes.append(start(self.folder, name, main, "--host", "127.0.0.1", *arguments))
 
     def workers(self) -> list[dict[str, Any]]:
         """The workers that the master takes for alive."""
@@ -87,15 +71,36 @@ class Cluster:
         victim.wait()
 
 
+def start(
+    folder: Path, name: str, main: str, *arguments: str, memory: str = "256m"
+) -> subprocess.Popen[bytes]:
+    """A Java class of pyspark's, with Spark's settings in the folder, and its log."""
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    environment = {
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "SPARK_CONF_DIR": str(folder),
+        "SPARK_DAEMON_MEMORY": memory,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            ["bash", str(home / "bin" / "spark-class"), main, *arguments],
+            env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
 @contextmanager
 def two_workers(folder: Path) -> Iterator[Cluster]:
     folder.mkdir()
     (folder / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
-    cluster = Cluster(folder, _free_port(), _free_port(), [])
+    cluster = Cluster(folder, free_port(), free_port(), [])
     try:
         cluster.start("master", "master.Master", "--port", str(cluster.port),
                       "--webui-port", str(cluster.page))  # fmt: skip
-        wait_until(lambda: _answers(cluster.page), 120)
+        wait_until(lambda: answers(cluster.page), 120)
         for name in ("one", "two"):
             cluster.start(name, "worker.Worker", "--cores", "1", "--memory", "1g",
                           "--webui-port", "0", "--work-dir", str(folder / name),
@@ -122,13 +127,13 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as asked:
         return asked.connect_ex(("127.0.0.1", port)) == 0
 
