@@ -27,6 +27,7 @@ from spark_world import Place
 from test_parity import compare, relations
 from warehouses import Content, Demo, read_duckdb
 
+from orchestration.schema.deploy import deploy
 from orchestration.schema.record import load_record
 from orchestration.settings import PROJECT_ROOT, SPARK, Settings, load_settings
 
@@ -104,6 +105,24 @@ def test_a_session_that_is_killed_leaves_its_files_in_sparks_folder(tmp_path: Pa
     assert any(name.endswith("_resources") for name in names), names
     assert spark_world.read(settings, {}) == {}
     assert not left.exists()
+
+
+def test_a_table_whose_files_are_not_there_is_not_registered(tmp_path: Path) -> None:
+    """Nor is any other, so that the next build looks at them again."""
+    spark_world.needs_spark()
+    settings = load_settings(_own_environment(tmp_path, WAREHOUSE_DOMAINS="core"))
+    settings = spark_world.with_lake(settings, tmp_path)
+    deploy(settings, progress=lambda _: None)  # with some roles
+    spark_world.fill_lake(settings)
+    [file] = (tmp_path / "lake").glob("days/*/run=*/saas_roles/data.parquet")
+    file.unlink()
+    words, variables = spark_world.command(settings, "--select", "dim_tenants")
+    done = subprocess.run(
+        words, env=variables, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Spark sees 0 rows of saas_roles where the lake's manifests have" in done.stderr
+    assert not (settings.spark_dir / "registered.json").exists()
 
 
 def differences(wanted: Mapping[Place, Content], found: Mapping[Place, Content]) -> list[str]:
