@@ -7,7 +7,8 @@
 
 with last_build as (
 
-    select coalesce(max(stat_date), {{ first_day }}) as last_day
+    -- a table that does not reach back so far yet, after a backfill of some days say, counts for nothing
+    select case when min(stat_date) <= {{ first_day }} then max(stat_date) else {{ first_day }} end as last_day
     from {{ ref('wework_message_daily') }}
 
 ),
