@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -33,7 +33,7 @@ from orchestration.settings import PROJECT_ROOT, Settings, load_settings
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 EVERY_TWO_MINUTES = "*/2 * * * *"
-# A day that no parse before had.
+# How long ago is a day that no parse before had.
 _DAYS = count(1)
 # Run in a process of its own: dbt imports its `dbt_…` modules once.
 CHILD = """
@@ -106,8 +106,8 @@ def _ticks(settings: Settings, engine: str) -> Row:
 
 def _parse_for_other_days(settings: Settings, as_it_comes: bool) -> None:
     """A parse whose days differ from those of the parse before."""
-    day = f"2026-06-{next(_DAYS):02}"
-    variables = json.dumps({"start_date": day, "end_date": "2026-07-01"})
+    day = AS_OF.date() - timedelta(days=next(_DAYS))
+    variables = json.dumps({"start_date": str(day), "end_date": "2026-07-01"})
     _dbt(settings, ["parse", "--vars", variables], as_it_comes)
 
 
