@@ -6,33 +6,42 @@ being opened and checkpointed for every node. MySQL: a node takes over the conne
 has done with, reset by the server, instead of reading all certificates of the system for one of its
 own. Selection: ancestors are found along the edges themselves, not through a filtering view of the
 graph that counts all nodes anew at each step. Parsing: the clock, the days, the file or the server
-of a call change no node, so what was parsed for another day still holds. `dbt docs generate
---no-compile`, which compiles nothing again, works on DuckDB. And a materialization may let MySQL
-work on several statements at once: `adapter.side_by_side`.
+of a call change no node, so what was parsed for another day still holds. Memory: Python looks for
+garbage in what a run makes, not over and over in the project. Jinja: a text is compiled once, and
+the names of a node are bound in one pass over the macros; a macro finds them there, instead
+of in two copies of all of them a call. `dbt docs generate --no-compile`, which compiles nothing
+again, works on DuckDB. And a materialization may let MySQL work on several statements at once:
+`adapter.side_by_side`.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import gc
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import dbt.clients.jinja as dbt_jinja
 import mysql.connector
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments.local import LocalEnvironment
 from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.mysql.connections import MySQLConnectionManager
 from dbt.adapters.mysql.impl import MySQLAdapter
-from dbt.exceptions import DbtInternalError
+from dbt.clients.jinja import BaseMacroGenerator, MacroFuzzEnvironment, MacroGenerator
+from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.exceptions import DbtInternalError, DuplicateMacroNameError
 from dbt.graph.graph import Graph
 from dbt.parser.manifest import ManifestLoader
+from dbt.task.runnable import GraphRunnableTask
 
 plugins: list[type] = []
 
@@ -40,6 +49,8 @@ plugins: list[type] = []
 MOMENTARY = frozenset({"as_of", "start_date", "end_date", "accept_lost_history"})
 DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 MOMENT = re.compile(DAY.pattern + r"([ T]([01]\d|2[0-3])(:[0-5]\d){2}([.]\d+)?)?")
+# New objects after which Python looks for garbage among them; with its 700 it does at every node.
+SELDOM = 20_000
 WHEREABOUTS = frozenset({"path", "server", "port", "username"})
 
 # MySQL connections that no node uses, by how they were asked for; and how each one was.
@@ -177,6 +188,105 @@ def _make_sense(variables: Mapping[str, Any]) -> bool:
     )
 
 
+@contextmanager
+def _seldom_looking_for_garbage() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    gc.set_threshold(SELDOM, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def _load(original: Any, *args: Any, **kwargs: Any) -> Any:
+    with _seldom_looking_for_garbage():
+        return original(*args, **kwargs)
+
+
+def _execute(original: Any, task: GraphRunnableTask, *args: Any, **kwargs: Any) -> Any:
+    """The project is there until the run's end; nothing in it becomes garbage."""
+    gc.freeze()
+    try:
+        with _seldom_looking_for_garbage():
+            return original(task, *args, **kwargs)
+    finally:
+        gc.unfreeze()
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(kind: type[MacroFuzzEnvironment], source: str) -> Any:
+    """The code of a text; it does not depend on the node that it stands in."""
+    return _jinja_compile(_environment(is_native=kind is not MacroFuzzEnvironment), source)
+
+
+def _compile(environment: MacroFuzzEnvironment, source: Any, *args: Any, **kwargs: Any) -> Any:
+    if args or kwargs or not isinstance(source, str):
+        return _jinja_compile(environment, source, *args, **kwargs)
+    return _compiled(type(environment), source)
+
+
+@functools.cache
+def _environment(is_native: bool) -> Any:
+    return _jinja_environment(native=is_native)
+
+
+def _environment_for(node: Any = None, capture_macros: bool = False, native: bool = False) -> Any:
+    """Only where macros are found out does an environment know its node."""
+    if capture_macros:
+        return _jinja_environment(node, capture_macros, native)
+    return _environment(native)
+
+
+class Macros(dict[str, Any]):
+    """The macros by the names that a node calls them by, as dbt's MacroNamespace finds them.
+
+    A dict, because dbt copies it into each node's context.
+    """
+
+    get_from_package = MacroNamespace.get_from_package
+
+    def __init__(self, builder: MacroNamespaceBuilder, by_package: dict[str, dict[str, Any]]):
+        """Of macros by package and name, those of the node's own package first."""
+        internal = builder.internal_package_names_order
+        self.packages = {n: found for n, found in by_package.items() if n not in internal}
+        self.global_project_namespace: dict[str, Any] = {}
+        for name in reversed(internal):  # the adapter's own before dbt's
+            self.global_project_namespace.update(by_package.get(name, {}))
+        super().__init__(self.global_project_namespace)
+        self["dbt"] = self.global_project_namespace
+        self.update(self.packages)
+        for name in (builder.root_package, builder.search_package):
+            self.update(self.packages.get(name, {}))
+
+
+def _namespace(builder: MacroNamespaceBuilder, macros: Any, context: dict[str, Any]) -> Macros:
+    by_package: dict[str, dict[str, Any]] = {}
+    for macro in macros:
+        package = by_package.setdefault(macro.package_name, {})
+        bound = MacroGenerator(macro, context, builder.node, builder.thread_ctx)
+        if package.setdefault(macro.name, bound) is not bound:
+            raise DuplicateMacroNameError(macro, package[macro.name].macro, macro.package_name)
+    return Macros(builder, by_package)
+
+
+def _bind(
+    generator: MacroGenerator, macro: Any, context: Any = None, node: Any = None, stack: Any = None
+) -> None:
+    generator.macro, generator.context = macro, context
+    generator.node, generator.stack = node, stack
+
+
+def _macro(generator: BaseMacroGenerator) -> Any:
+    """What a macro's text defines, with the node's names in sight."""
+    template, context = generator.get_template(), generator.context
+    if "cycler" not in context:  # of Jinja's own
+        for name, value in template.globals.items():
+            context.setdefault(name, value)
+    module = template.new_context(context, shared=True)
+    deque(template.root_render_func(module), maxlen=0)
+    return module.vars[dbt_jinja.get_dbt_macro_name(generator.get_name())]
+
+
 def _wrap(owner: type, name: str, wrapper: Any) -> None:
     original = getattr(owner, name)
 
@@ -207,3 +317,12 @@ Graph.ancestors = lambda graph, node, max_depth=None: reachable(
 Graph.descendants = lambda graph, node, max_depth=None: reachable(
     graph.graph, node, upstream=False, max_depth=max_depth
 )
+ManifestLoader.get_full_manifest = functools.partial(_load, ManifestLoader.get_full_manifest)
+_wrap(GraphRunnableTask, "execute_with_hooks", _execute)
+_jinja_compile = MacroFuzzEnvironment.compile
+MacroFuzzEnvironment.compile = _compile
+_jinja_environment = dbt_jinja.get_environment
+dbt_jinja.get_environment = _environment_for
+MacroNamespaceBuilder.build_namespace = _namespace
+MacroGenerator.__init__ = _bind
+BaseMacroGenerator.get_macro = _macro

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dbt.adapters.duckdb.environments as duckdb_environments
+import dbt.flags as dbt_flags
 import duckdb
 import networkx
 import pytest
 from dbt.adapters.mysql.connections import MySQLConnectionManager, MySQLCredentials
+from dbt.clients.jinja import MacroGenerator, MacroStack
+from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.contracts.connection import Connection
-from dbt.exceptions import DbtInternalError
+from dbt.exceptions import (
+    DbtInternalError,
+    DuplicateMacroNameError,
+    PackageNotFoundForMacroError,
+)
 from dbt.graph.graph import Graph
 from harness import clean_environment
 
@@ -179,3 +189,81 @@ def test_a_connection_is_taken_over_as_if_new(mysql_server: MySQLConnection) -> 
             for handle in idle:
                 handle.close()
         speed._IDLE.clear()
+
+
+def _own_namespace(macros: Sequence[Any], package: str) -> MacroNamespace:
+    """dbt's way: every macro added to the hierarchies in turn."""
+    builder = MacroNamespaceBuilder("saas_warehouse", package, MacroStack(), ["dbt_duckdb", "dbt"])
+    builder.add_macros(macros, {})
+    of_packages = [builder.internal_packages.get(name, {}) for name in ("dbt", "dbt_duckdb")]
+    return MacroNamespace(
+        builder.globals, builder.locals, of_packages[0] | of_packages[1], builder.packages
+    )
+
+
+@pytest.mark.parametrize("package", ["saas_warehouse", "other", "dbt"])
+def test_a_node_sees_the_macros_that_dbt_shows_it(package: str) -> None:
+    """One name in every place where a macro can stand, with and without those before it."""
+    places = ["dbt", "dbt_duckdb", "saas_warehouse", "other"]
+    macros = [
+        SimpleNamespace(
+            package_name=place, name=f"m{n}", unique_id=f"{place}.m{n}", original_file_path=place
+        )
+        for n in range(2 ** len(places))
+        for bit, place in enumerate(places)
+        if n >> bit & 1
+    ]
+    builder = MacroNamespaceBuilder("saas_warehouse", package, MacroStack(), ["dbt_duckdb", "dbt"])
+    found = builder.build_namespace(macros, {})
+    wanted = _own_namespace(macros, package)
+    assert len(wanted) > 15
+
+    def ids(macros: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: ids(macro) if isinstance(macro, dict) else macro.macro.unique_id
+            for name, macro in macros.items()
+        }
+
+    assert ids(found) == ids(wanted)
+    for place in (None, "dbt", "saas_warehouse", "other"):
+        for number in range(2 ** len(places)):
+            one, other = (names.get_from_package(place, f"m{number}") for names in (found, wanted))
+            assert (one and one.macro) == (other and other.macro)
+    for names in (found, wanted):
+        with pytest.raises(PackageNotFoundForMacroError, match="nowhere"):
+            names.get_from_package("nowhere", "m1")
+    with pytest.raises(DuplicateMacroNameError):
+        builder.build_namespace([*macros, macros[0]], {})
+
+
+def test_a_macro_s_own_names_stay_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dbt_flags, "GLOBAL_FLAGS", SimpleNamespace(MACRO_DEBUGGING=False))
+    body = "{% set other = n + 1 %}{{ [other, seen, range(n) | list] }}"
+    text = f"{{% macro one(n) %}}{body}{{% endmacro %}}"
+    context: dict[str, Any] = {"seen": "before"}
+    macro = MacroGenerator(SimpleNamespace(macro_sql=text, name="one", unique_id="one"), context)
+    assert macro(2) == "[3, 'before', [0, 1]]"
+    assert "other" not in context and "one" not in context
+    context["seen"] = "after"
+    assert macro(1) == "[2, 'after', [0]]"
+
+
+def test_garbage_is_looked_for_again_after_a_run(embedded_settings: Settings) -> None:
+    before = gc.get_threshold()
+    frozen: list[tuple[int, int]] = []
+    arguments = dbt_arguments(
+        ["compile", "--quiet"],
+        target=embedded_settings.target,
+        target_path=target_path(embedded_settings),
+        select="code_labels",
+    )
+
+    def look(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            frozen.append((gc.get_freeze_count(), gc.get_threshold()[0]))
+
+    with clean_environment():
+        run_dbt(embedded_settings, arguments, look)
+    assert frozen[0][0] > 100_000
+    assert frozen[0][1] == speed.SELDOM
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, before)
