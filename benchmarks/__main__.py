@@ -26,7 +26,7 @@ SIZED = {
     "procedures": "many",
     "rollups": "many",
     "each_rollup": None,
-    "retention": "one",
+    "retention": "many",
     "lake": "one",
     "lake_rollups": "many",
     "overhead": None,

@@ -1,8 +1,8 @@
 """Dropping a month against deleting it in chunks, on MySQL, with a writer at work.
 
-`python benchmarks/retention_speed.py --rows 1000000` makes tables behind the prefix
-bench_retention_, and drops them at the end. What its inserts took is held against inserts into the
-same table with nothing beside them.
+`python benchmarks/retention_speed.py` makes tables behind the prefix bench_retention_, and drops
+them at the end. What the writer's inserts took is held against inserts into the same table with
+nothing beside them. The drop is measured at each size; what reads every row only at the smallest.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from databases import drop_databases
+from measure import Row, exponent, publish, seconds
 
 from orchestration import database
 from orchestration.retention.policy import policy_of
@@ -31,6 +32,9 @@ from orchestration.settings import Settings, load_settings
 
 NAME, CHUNK = "ai_platform_metrics", 5_000
 BASELINE_SECONDS = 5
+# Of so many the slowest hundredth is worth a word.
+INSERTS = 500
+DROP = "drop partition"
 CUTS = (Partition("p202604", datetime(2026, 5, 1)), Partition("p202606", datetime(2026, 7, 1)),
         Partition(CATCH_ALL, None))  # fmt: skip
 
@@ -59,15 +63,17 @@ def fill(settings: Settings, rows: int) -> sa.Table:
     return known
 
 
-def with_writer(settings: Settings, known: sa.Table, work: Callable[[], None]) -> str:
-    """How long `work` takes, and how long inserts take beside it."""
+def with_writer(
+    settings: Settings, known: sa.Table, work: Callable[[], None]
+) -> tuple[float, list[float]]:
+    """Seconds of `work`, and of each insert from its beginning on, 500 or more."""
     taken: list[float] = []
     ended = threading.Event()
     kind, window = (known.c[c].type.enums[0] for c in ("metric_type", "time_window"))
 
     def write() -> None:
         with database.connect(settings) as connection:
-            while not ended.is_set():
+            while not ended.is_set() or len(taken) < INSERTS:
                 began = time.monotonic()
                 connection.exec_driver_sql(
                     f"insert into `{known.schema}`.`{NAME}` (id, tenant_id, platform_id, "
@@ -84,14 +90,10 @@ def with_writer(settings: Settings, known: sa.Table, work: Callable[[], None]) -
     try:
         work()
     finally:
-        seconds = time.monotonic() - began
+        spent = time.monotonic() - began
         ended.set()
         writer.join()
-    *_, p99 = statistics.quantiles(taken, n=100, method="inclusive")
-    return (
-        f"{seconds:8.2f} s; {len(taken):,} inserts, 99 % of them within {p99 * 1000:.1f} ms, "
-        f"the longest {max(taken) * 1000:.0f} ms"
-    )
+    return spent, taken
 
 
 def delete_in_chunks(settings: Settings, known: sa.Table) -> None:
@@ -120,48 +122,70 @@ def drop(settings: Settings, known: sa.Table) -> None:
 
 
 def main() -> None:
-    """Print a line a way."""
+    """Measure at each size and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 3_000_000, 10_000_000])
+    sizes = parser.parse_args().rows
     os.environ.setdefault("WAREHOUSE_ARCHIVE_KEY", "")
     settings = replace(
         load_settings(target="mysql", database_prefix="bench_retention_"),
         as_of=datetime(2026, 6, 30),
     )
-    policy = replace(policy_of(load_record().table(NAME)), months=1, minimum_months=1)
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(
             settings, environment={**settings.environment, "WAREHOUSE_ARCHIVE_URL": folder}
         )
-
-        def retain() -> None:
-            [outcome] = run_all(settings, chosen={NAME: policy})
-            assert not outcome.failed and outcome.done, outcome
-
-        def give_up(known: sa.Table) -> None:
-            with database.connect(settings) as reader:  # its transaction stays open
-                reader.exec_driver_sql(f"select 1 from `{known.schema}`.`{NAME}` limit 1").all()
-                [outcome] = run_all(settings, chosen={NAME: policy})
-                assert "long transaction" in outcome.failed, outcome
-
-        ways: dict[str, Callable[[sa.Table], None]] = {
-            "nothing": lambda _: time.sleep(BASELINE_SECONDS),
-            "drop partition": lambda known: drop(settings, known),
-            f"delete in chunks of {CHUNK:,}": lambda known: delete_in_chunks(settings, known),
-            "retention behind a long reader (archive, verify, give up)": give_up,
-            "retention (verify, exchange, compare, drop)": lambda _: retain(),
-        }
         # Retention writes its audit rows there.
         deploy(settings, ["core"], progress=lambda _: None)
         try:
-            for name, way in ways.items():
-                if "exchange" not in name:  # the last goes on where the one before gave up
-                    known = fill(settings, rows)
-                took = with_writer(settings, known, lambda way=way, known=known: way(known))
-                print(f"{rows:,} rows, {name}: {took}", flush=True)
+            rows = compared(settings, sizes)
         finally:
             drop_databases(settings)
+    publish(
+        "retention",
+        ("rows dropped", "what", "takes", "99 % of inserts within", "the longest", "growth"),
+        rows,
+        "One insert after the other, 10 ms between them.",
+    )
+
+
+def compared(settings: Settings, sizes: Sequence[int]) -> list[Row]:
+    """Rows of the table."""
+    policy = replace(policy_of(load_record().table(NAME)), months=1, minimum_months=1)
+
+    def retain(_: sa.Table) -> None:
+        [outcome] = run_all(settings, chosen={NAME: policy})
+        assert not outcome.failed and outcome.done, outcome
+
+    def give_up(known: sa.Table) -> None:
+        with database.connect(settings) as reader:  # its transaction stays open
+            reader.exec_driver_sql(f"select 1 from `{known.schema}`.`{NAME}` limit 1").all()
+            [outcome] = run_all(settings, chosen={NAME: policy})
+            assert "long transaction" in outcome.failed, outcome
+
+    ways: dict[str, Callable[[sa.Table], None]] = {
+        "nothing": lambda _: time.sleep(BASELINE_SECONDS),
+        DROP: lambda known: drop(settings, known),
+        f"delete in chunks of {CHUNK:,}": lambda known: delete_in_chunks(settings, known),
+        "retention behind a long reader (archive, verify, give up)": give_up,
+        "retention (verify, exchange, compare, drop)": retain,
+    }
+    rows: list[Row] = []
+    drops: dict[int, float] = {}
+    for size in sizes:
+        for name, way in ways.items() if size == min(sizes) else [(DROP, ways[DROP])]:
+            if way is not retain:  # it goes on where the one before gave up
+                known = fill(settings, size)
+            spent, taken = with_writer(settings, known, lambda way=way, known=known: way(known))
+            if name == DROP:
+                drops[size] = spent
+            *_, p99 = statistics.quantiles(taken, n=100, method="inclusive")
+            growth = exponent(drops) if name == DROP and len(drops) > 1 else "-"
+            rows.append(
+                (f"{size:,}", name, seconds(spent), seconds(p99), seconds(max(taken)), growth)
+            )
+            print("  ".join(rows[-1]), flush=True)
+    return rows
 
 
 if __name__ == "__main__":

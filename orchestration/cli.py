@@ -297,7 +297,10 @@ def dagster(
 def bench(
     only: Annotated[
         list[str] | None,
-        typer.Option(help="demo, generator, load, procedures, rollups, retention, lake, overhead."),
+        typer.Option(
+            help="demo, generator, load, procedures, rollups, each_rollup, retention, lake, "
+            "lake_rollups, overhead, paper."
+        ),
     ] = None,
     scale: Annotated[
         list[str] | None,
