@@ -5,7 +5,8 @@ are opened. MySQL: business time zone, short lock waits, and a server that is re
 later. DuckDB: a sentence instead of a traceback when another process holds the file. Both: the
 masking key's pads as session variables, so that no SQL, compiled or logged, ever holds the key, and
 errors without the values of rows that they quote.
-MySQL again: a view or key that meets another session's lock is created once more.
+MySQL again: a view or key that meets another session's lock is created once more, and a statement
+for whose temporary tables the server has no memory left is run again when there is some.
 And `dbt build -s wework`: a domain's name selects its models in every layer.
 """
 
@@ -58,8 +59,11 @@ LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
 DEFINITIONS = ("create or replace", "alter table", "rename table", "drop table")
 DEFINITION_ATTEMPTS = 8
 # What a step may keep in memory before it goes to disk: with MySQL's 16 MiB a rollup of a week of
-# messages does. The server's own temptable_max_ram (1 GiB for all sessions) stands above it.
+# messages does. The server's own temptable_max_ram (1 GiB for all sessions) stands above it, and
+# where nothing is left of that, other sessions' statements fail: no step takes more than an eighth.
 TEMPORARY_TABLE_BYTES = 256 * 2**20
+# Tries of a statement that found none left, a second longer apart each time.
+TEMPORARY_TABLE_ATTEMPTS = 10
 # What a user needs for whose session the general log is to be off: both, or what stood for both.
 LOOKS_AWAY = re.compile(
     r"\bSUPER\b|(?=.*\bCONNECTION_ADMIN\b).*\bS(ESSION|YSTEM)_VARIABLES_ADMIN\b"
@@ -102,7 +106,8 @@ def prepare_mysql_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None
     database.check_server_version(str(cursor.fetchone()[0]))
     cursor.execute(
         f"{database.SESSION}, sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT'), "
-        f"tmp_table_size = {TEMPORARY_TABLE_BYTES}, "
+        f"tmp_table_size = cast(least({TEMPORARY_TABLE_BYTES}, @@global.temptable_max_ram div 8)"
+        " as unsigned), "
         # else `insert … select` locks what it reads, and applications wait for the build's end
         "transaction_isolation = 'READ-COMMITTED'"
     )
@@ -167,7 +172,41 @@ def _connect_with_tls(original: Any, **arguments: Any) -> Any:
     """The profile cannot ask for a certificate, and the adapter would not hear it."""
     from orchestration import database
 
-    return original(**arguments, **database.tls_arguments(load_settings(target="mysql").mysql))
+    handle = original(**arguments, **database.tls_arguments(load_settings(target="mysql").mysql))
+    # Buffered: MySQL computes rows when they are fetched, and fetching is then part of execute.
+    kind = type(handle.cursor(buffered=True))
+    handle.cursor = functools.partial(handle.cursor, cursor_class=_waiting_for_memory(kind))
+    return handle
+
+
+@functools.cache
+def _waiting_for_memory(kind: type) -> type:
+    """A cursor that runs a statement again for whose temporary tables there was no memory.
+
+    Only the statement is undone by MySQL, so that its transaction can go on.
+    """
+    from orchestration import database
+
+    class WaitingCursor(kind):
+        def execute(self, *args: Any, **kwargs: Any) -> Any:
+            for attempt in range(1, TEMPORARY_TABLE_ATTEMPTS):
+                try:
+                    return super().execute(*args, **kwargs)
+                except mysql.connector.ProgrammingError as error:
+                    if not database.is_out_of_temporary_memory(error):
+                        raise
+                time.sleep(attempt)
+                super().execute("set tmp_table_size = default")  # it may be its own that are large
+            try:
+                return super().execute(*args, **kwargs)
+            except mysql.connector.ProgrammingError as error:
+                if database.is_out_of_temporary_memory(error):
+                    raise mysql.connector.ProgrammingError(
+                        str(database.out_of_temporary_memory()), errno=error.errno
+                    ) from error
+                raise
+
+    return WaitingCursor
 
 
 def add_mysql_query(original: Any, manager: Any, sql: str, *args: Any, **kwargs: Any) -> Any:

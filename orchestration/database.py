@@ -60,6 +60,8 @@ QUOTED_VALUES = tuple(
     )
 )
 # A file or folder that the user may not use, or that is something else than it should be.
+# Its name is the server's own; a table that is really missing has a database before its name.
+LOST_TEMPORARY_TABLE = re.compile(r"Table '\S*/#sql\w+' doesn't exist")
 NOT_ALLOWED = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
 )  # fmt: skip
@@ -347,6 +349,21 @@ def explain(error: BaseException | None, settings: Settings) -> WarehouseError |
     return None
 
 
+def is_out_of_temporary_memory(error: Exception) -> bool:
+    """Whether MySQL lost a temporary table that a statement reads twice: see below."""
+    return LOST_TEMPORARY_TABLE.search(str(error)) is not None
+
+
+def out_of_temporary_memory() -> WarehouseError:
+    """The sentence for it, whose cause nothing in MySQL's own error tells."""
+    return WarehouseError(
+        "MySQL has no memory left for temporary tables; a statement that reads one of them twice "
+        "then fails (MySQL's bug 112704). Nothing was changed.",
+        fix="run it again when less is running, or give the server more: "
+        "set persist temptable_max_ram = 4294967296.",
+    )
+
+
 def _disk_full(where: str) -> WarehouseError:
     return WarehouseError(
         f"The disk is full ({where}).",
@@ -369,6 +386,8 @@ def _explain_mysql(error: pymysql.MySQLError, server: MySQLConnection) -> Wareho
             fix="name its authority's PEM file with MYSQL_SSL_CA and reach it by the name in its "
             "certificate; MYSQL_TLS=off connects without, on a network that you trust.",
         )
+    if is_out_of_temporary_memory(error):
+        return out_of_temporary_memory()
     if code in (2002, 2003):
         if "Name or service not known" in message or "name resolution" in message:
             reason = f"No host is called {server.host}."
