@@ -253,14 +253,15 @@ def _open_spark(original: Any, manager: type, connection: Any) -> Any:
     """Start our session first: dbt's own call then finds it, with its catalog and settings."""
     if connection.state == "open":
         return original(manager, connection)
-    from orchestration import spark
+    from orchestration.spark.catalog import open_session
+    from orchestration.spark.session import check_server
 
     is_here = connection.credentials.method == "session"
     try:
-        spark.open_session(load_settings(target="embedded"), is_here)
+        open_session(load_settings(target="embedded"), is_here)
         opened = original(manager, connection)
         if not is_here:
-            spark.check_server(opened.handle.cursor())
+            check_server(opened.handle.cursor())
     except WarehouseError as error:
         connection.handle, connection.state = None, "fail"
         raise FailedToConnectError(str(error)) from None

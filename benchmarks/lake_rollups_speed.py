@@ -32,14 +32,15 @@ import pyarrow.parquet as pq
 from measure import Row, exponent, publish, ratio, seconds
 from traffic import ACCOUNTS, FILES, GIVEN, MESSAGES, TENANTS, write_table
 
-from orchestration import spark
 from orchestration.dbt_project import dbt_arguments, run_dbt
 from orchestration.retention.archive import lake_type
 from orchestration.retention.policy import sealed_columns
 from orchestration.schema.deploy import deploy
 from orchestration.schema.partitions import months_between
 from orchestration.schema.record import Table, load_record
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import SPARK, Settings, load_settings
+from orchestration.spark.catalog import register
+from orchestration.spark.sources import PART, Source
 
 DOMAINS = ("core", "wework", "ai", "customer", "health")
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
@@ -198,12 +199,12 @@ def write_lake(folder: Path, size: int) -> None:
             for month in months_between(first_day, AS_OF.date().replace(day=1)):
                 first = max((month - first_day).days, 0)
                 end = min(((month + timedelta(days=32)).replace(day=1) - first_day).days, days)
-                place = home / f"{spark.PART}=month-{month:%Y-%m}"
+                place = home / f"{PART}=month-{month:%Y-%m}"
                 place.mkdir(parents=True)
                 span = {"a_day": a_day, "first": first * a_day, "end": end * a_day}
                 write_table(table, LOGS[table.name].format(**told, **span), place / "data.parquet")
             continue
-        place = home / f"{spark.PART}=day-{AS_OF:%Y-%m-%d}"
+        place = home / f"{PART}=day-{AS_OF:%Y-%m-%d}"
         place.mkdir(parents=True)
         if table.name in STATES:
             write_table(table, STATES[table.name].format(**told), place / "data.parquet")
@@ -222,7 +223,7 @@ def _tables() -> Iterator[Table]:
 def _build(folder: Path, engine: str) -> None:
     """Deploy, read the lake's files as sources, build; a line of JSON a model and way."""
     settings = _settings(folder, engine)
-    target = "embedded" if engine == "duckdb" else spark.TARGET
+    target = "embedded" if engine == "duckdb" else SPARK
     (_views_of if engine == "duckdb" else _externals_of)(settings, folder)
 
     def dbt(command: list[str], select: str, manifest: Any = None) -> Any:
@@ -282,10 +283,10 @@ def _externals_of(settings: Settings, folder: Path) -> None:
         rows = sum(pq.ParquetFile(file).metadata.num_rows for file in home.rglob("*.parquet"))
         files = tuple(sorted(place.name for place in home.iterdir()))
         if sealed_columns(table):
-            found.append(spark.Source(table, rows, f"file://{home}", files=files))
+            found.append(Source(table, rows, f"file://{home}", files=files))
         else:
-            found.append(spark.Source(table, rows, f"file://{home / files[0]}"))
-    spark.register(settings, found)
+            found.append(Source(table, rows, f"file://{home / files[0]}"))
+    register(settings, found)
 
 
 # --- watching and comparing ----------------------------------------------------------------------

@@ -145,15 +145,15 @@ def _refresh_on_spark(settings: Settings, results: sa.Table) -> int:
     import duckdb
     import pandas as pd
 
-    from orchestration import spark_reader
     from orchestration.schema.metadata import duckdb_type
     from orchestration.schema.record import load_record
+    from orchestration.spark.reader import computed_folder
 
     arms = settings.spark_dir / "warehouse" / f"{results.schema}.db" / ARMS
     if not arms.exists():
         return 0
     columns = load_record().table(RESULTS).stored_columns
-    file = spark_reader.computed_folder(settings, RESULTS) / "data.parquet"
+    file = computed_folder(settings, RESULTS) / "data.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_suffix(".next")
     with duckdb.connect() as connection:

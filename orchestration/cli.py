@@ -226,7 +226,7 @@ def demo(
     Exit code 1 where a test or an expectation fails. Run again, it does what has changed.
     """
     if (target or os.environ.get("WAREHOUSE_TARGET")) == "spark":
-        from orchestration.spark import run_demo as run_on_spark
+        from orchestration.spark.build import run_demo as run_on_spark
 
         settings = _settings("embedded", as_of=as_of)
         raise typer.Exit(run_on_spark(settings, scale=scale, seed=seed, say=say, progress=progress))

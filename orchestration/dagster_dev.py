@@ -55,9 +55,9 @@ def prepare(settings: Settings) -> dict[str, str]:
     from orchestration.manifest import is_stale, parsed_for, prepare_manifest
 
     if settings.on_spark:
-        from orchestration import spark
+        from orchestration.spark.session import require
 
-        spark.require()
+        require()
     for each in parsed_for(settings):
         if is_stale(each):
             prepare_manifest(each)

@@ -22,7 +22,7 @@ from orchestration.resources import Dbt
 from orchestration.schedules import build_schedules, scheduled_assets
 from orchestration.sensors import build_late_data_sensor, build_sensors
 from orchestration.settings import Settings, load_settings
-from orchestration.spark_dagster import SparkDbt
+from orchestration.spark.dagster import SparkDbt
 
 
 def build_definitions(

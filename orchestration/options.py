@@ -58,7 +58,7 @@ def read_settings(target: str | None, **overrides: object) -> Settings:
     """Those to read what was built with; WarehouseError where Spark is to have and has not."""
     settings = settings_of_built(target, **overrides)
     if settings.on_spark:
-        from orchestration.spark_reader import require
+        from orchestration.spark.reader import require
 
         require(settings)
     return settings.reading

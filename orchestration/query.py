@@ -79,7 +79,7 @@ def _read(
         if len(statements) > 1:
             raise WarehouseError("That is more than one statement.", fix=fix)
         if settings.on_spark:
-            from orchestration.spark_reader import folders
+            from orchestration.spark.reader import folders
 
             # The views read these folders, into which `copy` could write as well.
             if any(each.type != duckdb.StatementType.SELECT for each in statements):

@@ -66,7 +66,7 @@ from orchestration.errors import WarehouseError
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import Column
 from orchestration.settings import PROJECT_ROOT, MySQLConnection, load_settings
-from orchestration.spark import spark_type
+from orchestration.spark.sources import spark_type
 
 UNIT_TESTS = PROJECT_ROOT / "tests" / "unit"
 MASK_KEY = "a-key-for-tests-only-0123456789abcdef"
@@ -154,18 +154,18 @@ def _literal(value: Any) -> str:
 @contextmanager
 def open_spark(folder: Path) -> Iterator[SparkEngine]:
     """Spark on this machine; skips where it is not installed (`make setup-spark`, Java 17)."""
-    from orchestration import spark
+    from orchestration.spark.session import require, session, stop
 
     try:
-        spark.require()
+        require()
     except WarehouseError as error:
         pytest.skip(str(error))
     environment = {"WAREHOUSE_LOCAL_DIR": str(folder), "WAREHOUSE_MASK_KEY": MASK_KEY}
-    spark.stop()
+    stop()
     try:
-        yield SparkEngine(spark.session(load_settings(environment)))
+        yield SparkEngine(session(load_settings(environment)))
     finally:
-        spark.stop()
+        stop()
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration import spark_reader
 from orchestration.lake.days import Day
 from orchestration.settings import Settings
+from orchestration.spark import reader
 
 HOME = "ai_agent_platform"
 NO_DAY = Day("2026-06-30", "2026-06-30 23:59:59", "none", "2026-06-01", {})
@@ -56,7 +56,7 @@ def write(
 
 def begun(settings: Settings, *nodes: Any) -> Settings:
     """The file over these tables, and over no source."""
-    return spark_reader.begin(replace(settings, domains=()), manifest_of(*nodes), NO_DAY)
+    return reader.begin(replace(settings, domains=()), manifest_of(*nodes), NO_DAY)
 
 
 def rows_of(settings: Settings, query: str) -> list[tuple[Any, ...]]:

@@ -24,14 +24,14 @@ from commands import variables_of
 from retention_world import with_archive
 from warehouses import Content
 
-from orchestration import spark
 from orchestration.errors import WarehouseError
 from orchestration.lake.days import sync_day
 from orchestration.lake.months import sync
 from orchestration.sampledata.generate import generate
 from orchestration.sampledata.load import load
 from orchestration.schema.deploy import deploy
-from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration.settings import PROJECT_ROOT, SPARK, Settings, load_settings
+from orchestration.spark.session import folder, require, session
 
 WAREHOUSE = str(Path(sys.executable).with_name("warehouse"))
 ONLY_BUILT = ("--resource-type", "model", "--resource-type", "seed", "--resource-type", "snapshot")
@@ -44,7 +44,7 @@ Folder = frozenset[tuple[str, int]]
 def needs_spark() -> None:
     """Skip where Spark or Java is not installed (`make setup-spark`, Java 17)."""
     try:
-        spark.require()
+        require()
     except WarehouseError as error:
         pytest.skip(str(error))
 
@@ -132,10 +132,10 @@ def _as(like: Content, content: Content) -> Content:
 def _read_all(file: Path) -> None:
     """In the process of its own: the relations that the file names, into the file."""
     settings = load_settings()
-    session = spark.session(settings)
+    started = session(settings)
     found = {}
     for home, name in pickle.loads(file.read_bytes()):
-        frame = session.table(f"`{settings.database_prefix}{home}`.`{name}`").drop("window_day")
+        frame = started.table(f"`{settings.database_prefix}{home}`.`{name}`").drop("window_day")
         kinds = tuple("float" if k in ("double", "float") else "" for _, k in frame.dtypes)
         rows: list[tuple[Any, ...]] = [tuple(row) for row in frame.collect()]
         found[home, name] = Content(tuple(frame.columns), kinds, rows)
@@ -145,7 +145,7 @@ def _read_all(file: Path) -> None:
 def folders(settings: Settings) -> dict[str, dict[str, Folder]]:
     """What lies on disk: each table's folders (a part a day), with their files."""
     found: dict[str, dict[str, Folder]] = {}
-    for table in (spark.folder(settings) / "warehouse").glob("*.db/*"):
+    for table in (folder(settings) / "warehouse").glob("*.db/*"):
         found[table.name] = {
             part.name: frozenset((f.name, f.stat().st_mtime_ns) for f in part.iterdir())
             for part in table.iterdir()
@@ -156,7 +156,7 @@ def folders(settings: Settings) -> dict[str, dict[str, Folder]]:
 
 def nodes(settings: Settings) -> dict[str, Mapping[str, Any]]:
     """The models and snapshots of the last build on Spark by name."""
-    file = settings.local_dir / "target" / spark.TARGET / "manifest.json"
+    file = settings.local_dir / "target" / SPARK / "manifest.json"
     known = json.loads(file.read_text(encoding="utf-8"))["nodes"].values()
     return {n["alias"]: n for n in known if n["resource_type"] in ("model", "seed", "snapshot")}
 

@@ -14,7 +14,7 @@
     date_trunc('second', timezone('Asia/Shanghai', now()))
 {%- endmacro %}
 
-{#- The session's zone is UTC, and its timestamps have none (orchestration/spark.py). -#}
+{#- The session's zone is UTC, and its timestamps have none (orchestration/spark/session.py). -#}
 {% macro spark__server_clock() -%}
     cast(date_trunc('second', from_utc_timestamp(current_timestamp(), 'Asia/Shanghai')) as timestamp_ntz)
 {%- endmacro %}

@@ -48,6 +48,6 @@
     )
 {%- endmacro %}
 
-{#- A function of the session's own (orchestration/spark.py), so that no plan of Spark's holds the pads; without
+{#- A function of the session's own (orchestration/spark/session.py), so that no plan of Spark's holds the pads; without
     it the query is refused. -#}
 {% macro spark__mask_hash(expression) -%} warehouse_mask(cast({{ expression }} as string)) {%- endmacro %}

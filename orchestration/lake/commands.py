@@ -145,11 +145,11 @@ def build_on_spark(
     `--target` says whose lake it is. As of the day's moment, unless `--as-of` gives another. Exit
     code 1 where a model fails.
     """
-    from orchestration import spark
+    from orchestration.spark.build import build_and_tell
 
     settings = load_settings(target=target, as_of=as_of)
     raise typer.Exit(
-        spark.build_and_tell(
+        build_and_tell(
             settings,
             select=select,
             full_refresh=full_refresh,

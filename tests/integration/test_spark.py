@@ -51,11 +51,11 @@ CLOSED = (
 # A session at work, which waits to be killed.
 SESSION = """
 import time
-from orchestration import spark
 from orchestration.settings import load_settings
-session = spark.session(load_settings())
-session.sql("select id from range(9) distribute by id").collect()
-session.sql("create database aside")
+from orchestration.spark.session import session
+here = session(load_settings())
+here.sql("select id from range(9) distribute by id").collect()
+here.sql("create database aside")
 print("ready", flush=True)
 time.sleep(600)
 """

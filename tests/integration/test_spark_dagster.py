@@ -22,7 +22,7 @@ from retention_world import AS_OF, KEY
 from rows import change
 from typer.testing import CliRunner
 
-from orchestration import database, spark
+from orchestration import database
 from orchestration.assets.write_back import key_of
 from orchestration.checks import CHECK
 from orchestration.cli import app
@@ -35,6 +35,7 @@ from orchestration.sampledata.load import load
 from orchestration.schedules import RANGE_END, RANGE_START
 from orchestration.schema.deploy import deploy
 from orchestration.settings import Settings, load_settings
+from orchestration.spark.session import require
 
 pytestmark = pytest.mark.slow
 HOME = "ai_agent_platform"
@@ -51,7 +52,7 @@ DAYS = {RANGE_START: "2026-06-28", RANGE_END: "2026-06-30", OWN_WINDOWS: "true"}
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
-        spark.require()
+        require()
     except WarehouseError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("sample")

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from rows import insert, make_tables, rows, table
 from spark_files import begun, manifest_of, node, write
 
-from orchestration import database, spark_delivery, spark_reader
+from orchestration import database
 from orchestration.errors import WarehouseError
 from orchestration.operations.register import OPERATIONS
 from orchestration.operations.running import run_operation
@@ -23,7 +23,8 @@ from orchestration.operations.write_back import WRITE_BACKS
 from orchestration.rules import context
 from orchestration.schema.record import load_record
 from orchestration.settings import Settings
-from orchestration.spark_delivery import DELIVERED, batches, deliver
+from orchestration.spark import delivery, reader
+from orchestration.spark.delivery import DELIVERED, batches, deliver
 
 AS_OF = datetime(2026, 6, 30, 12)
 HOME, CUSTOMERS = "ai_agent_platform", "customer_management"
@@ -59,7 +60,7 @@ def statistics(
         STATISTICS, kinds, home=home, primary_key=["agent_id"], indexes=[["tenant_id", "agent_id"]]
     )
     write(settings, STATISTICS, pa.table(rows), home=home)
-    spark_reader.publish(settings, begun(settings, model))
+    reader.publish(settings, begun(settings, model))
     return manifest_of(model)
 
 
@@ -116,7 +117,7 @@ def stopped_at(settings: Settings, number: int) -> Iterator[list[int]]:
 def test_more_rows_than_a_batch_come_in_several_transactions(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spark_delivery, "BATCH_ROWS", 25)
+    monkeypatch.setattr(delivery, "BATCH_ROWS", 25)
 
     def costs() -> dict[str, Decimal]:
         return dict(stored(settings, HOME, STATISTICS, "agent_id", "total_cost"))  # type: ignore[arg-type]
@@ -144,7 +145,7 @@ def test_more_rows_than_a_batch_come_in_several_transactions(
 
 
 def test_a_batch_has_so_many_rows_or_a_single_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark_delivery, "BATCH_ROWS", 10)
+    monkeypatch.setattr(delivery, "BATCH_ROWS", 10)
     sizes = {
         (None, digits): rows for digits, rows in zip("abcdef", (4, 6, 1, 30, 9, 1), strict=True)
     }
@@ -181,7 +182,7 @@ def test_of_the_records_table_only_rows_that_differ_are_written(settings: Settin
                 if not c.nullable and c.default is None and c.name not in ("stat_date", *row)
             }
             write(settings, DAYS, pa.table(must | row), f"stat_date={day}", home)
-        spark_reader.publish(settings, begun(settings, model))
+        reader.publish(settings, begun(settings, model))
         [said] = deliver(settings, manifest_of(model), {DAYS})
         return int(said.split(": ")[1].split()[0])
 
@@ -204,7 +205,7 @@ def test_a_table_of_the_record_that_is_not_deployed_is_not_made(settings: Settin
     home = database.database_name(settings, CUSTOMERS)
     model = node(DAYS, {"id": "varchar(36)"}, home=home)
     write(settings, DAYS, pa.table({"id": ["1"]}), home=home)
-    spark_reader.publish(settings, begun(settings, model))
+    reader.publish(settings, begun(settings, model))
     with database.begin(settings) as connection:
         connection.execute(sa.schema.DropTable(table(settings, DAYS)))
     with pytest.raises(WarehouseError, match=f"{DAYS} is not as the record has it") as said:
@@ -223,7 +224,7 @@ def test_the_write_back_reads_what_was_delivered(settings: Settings) -> None:
     kinds = MODEL_KINDS | figures | {"last_used_at": "timestamp"}
     model = node(STATISTICS, kinds, home=home, primary_key=["agent_id"])
     write(settings, STATISTICS, pa.table({"agent_id": ["a0"], "message_count": ["12"]}), home=home)
-    spark_reader.publish(settings, begun(settings, model))
+    reader.publish(settings, begun(settings, model))
     list(deliver(settings, manifest_of(model), {STATISTICS}))
     run_operation(operation, settings)
     [agent] = rows(settings, "ai_agents")

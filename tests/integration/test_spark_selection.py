@@ -14,11 +14,11 @@ from conftest import _own_environment
 from retention_world import AS_OF, KEY
 from spark_files import write
 
-from orchestration import spark_reader
 from orchestration.lake.fresh import fresh_day
 from orchestration.manifest import prepare_manifest
 from orchestration.schema.deploy import deploy
 from orchestration.settings import load_settings
+from orchestration.spark import reader
 
 pytestmark = pytest.mark.slow
 BUILT = "ai_agent_statistics"
@@ -39,8 +39,8 @@ def test_what_was_not_selected_is_not_tested(tmp_path: Path) -> None:
     manifest = json.loads(prepare_manifest(settings).read_text(encoding="utf-8"))
     # no other model was ever built, so a test of one would fail
     write(settings, BUILT, pa.table({"tenant_id": ["t1"], "agent_id": ["a1"]}).slice(1))
-    assert spark_reader.renew(settings, manifest, day, tests=True, select=f"+{BUILT}") == []
+    assert reader.renew(settings, manifest, day, tests=True, select=f"+{BUILT}") == []
     write(settings, BUILT, pa.table({"tenant_id": ["t1", "t1"], "agent_id": ["a1", "a1"]}))
-    [found] = spark_reader.renew(settings, manifest, day, tests=True, select=BUILT)
+    [found] = reader.renew(settings, manifest, day, tests=True, select=BUILT)
     assert f"unique_{BUILT}_agent_id" in found
     assert "does not exist" not in found, "nothing was tested that is not there"

@@ -19,8 +19,8 @@ from test_spark import differences, duckdb_contents
 from test_spark_cluster import answers, end, free_port, start, wait_until
 from warehouses import AS_OF
 
-from orchestration import spark
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration.spark.session import SESSION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -36,7 +36,7 @@ def server(folder: Path, warehouse: Path) -> Iterator[dict[str, str]]:
     folder.mkdir()
     catalog, port = free_port(), free_port()
     url = f"thrift://127.0.0.1:{catalog}"
-    defaults = spark.SESSION | {
+    defaults = SESSION | {
         "spark.master": "local[1]",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(warehouse),

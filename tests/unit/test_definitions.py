@@ -39,7 +39,7 @@ from orchestration.resources import build_arguments, failure_of
 from orchestration.schema.doctor import REPLACED_EVENTS
 from orchestration.sensors import build_sensors
 from orchestration.settings import DATABASES, PROJECT_ROOT, Settings, load_settings
-from orchestration.spark_dagster import SparkDbt
+from orchestration.spark.dagster import SparkDbt
 from orchestration.translator import WarehouseTranslator, domain_of, is_daily, layer_of
 
 SNAPSHOT = Path(__file__).with_name("definitions.snapshot.txt")

@@ -18,11 +18,11 @@ import pytest
 from rows import insert
 from spark_files import HOME, begun, manifest_of, node, rows_of, write
 
-from orchestration import checks, late_data, query, spark, spark_reader, suite_history
+from orchestration import checks, late_data, query, suite_history
 from orchestration.ab_tests import RESULTS, refresh_ab_test_results
 from orchestration.errors import WarehouseError
 from orchestration.gx_session import Outcome
-from orchestration.lake.days import Day, read_day
+from orchestration.lake.days import Day, day_tables, read_day
 from orchestration.lake.fresh import fresh_day, is_fresh
 from orchestration.lake.months import sync
 from orchestration.manifest import parsed_for
@@ -30,6 +30,8 @@ from orchestration.options import read_settings, settings_of_built
 from orchestration.resources import DUCKDB_POOL, MYSQL_POOL, SPARK_POOL, pool_of
 from orchestration.schema.deploy import deploy
 from orchestration.settings import DATABASES, Settings, load_settings
+from orchestration.spark import reader
+from orchestration.spark.sources import sources
 from orchestration.validation import SuiteResult
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
@@ -162,7 +164,7 @@ class TestFile:
         daily = node(
             "daily", {"stat_date": "date", "n": "int"}, "window", window_column="stat_date"
         )
-        for under, n in (("2026-06-29", 1), ("2026-06-30", 2), (spark_reader.NO_VALUE, 3)):
+        for under, n in (("2026-06-29", 1), ("2026-06-30", 2), (reader.NO_VALUE, 3)):
             write(settings, "daily", pa.table({"n": [n]}), f"stat_date={under}")
         # what a running build has aside is not read
         write(settings, "daily", pa.table({"n": [9]}), ".spark-staging/stat_date=2026-06-28")
@@ -172,7 +174,7 @@ class TestFile:
             (date(2026, 6, 30), 2),
             (None, 3),
         ]
-        assert spark_reader.count_rows(settings, daily) == 3
+        assert reader.count_rows(settings, daily) == 3
 
     def test_a_table_cut_on_a_time_does_not_show_the_day_that_it_is_cut_on(
         self, settings: Settings
@@ -194,7 +196,7 @@ class TestFile:
         assert rows_of(aside, f"select typeof(max(stat_date)), count(*) from {HOME}.empty") == [
             ("DATE", 0)
         ]
-        assert spark_reader.count_rows(settings, unbuilt) is None
+        assert reader.count_rows(settings, unbuilt) is None
         with pytest.raises(duckdb.CatalogException):
             rows_of(aside, f"from {HOME}.unbuilt")
 
@@ -206,7 +208,7 @@ class TestFile:
         views[1]["depends_on"]["nodes"] = ["model.over"]
         views[2]["depends_on"]["nodes"] = ["model.over", "model.unbuilt"]
         manifest = manifest_of(built, unbuilt, *views)
-        assert spark_reader.view_names(manifest, settings) == ["over", "over_it"]
+        assert reader.view_names(manifest, settings) == ["over", "over_it"]
 
     def test_it_takes_the_place_of_the_one_before_with_the_rows_that_warnings_stored(
         self, settings: Settings
@@ -216,11 +218,11 @@ class TestFile:
         aside = begun(settings, one)
         with duckdb.connect(str(aside.duckdb_path)) as connection:
             connection.execute("create table warehouse_audit.odd_rows as select 7 as n")
-        published = spark_reader.publish(settings, aside)
+        published = reader.publish(settings, aside)
         assert published == settings.reading.duckdb_path
-        spark_reader.require(settings)
+        reader.require(settings)
         with duckdb.connect(str(published), read_only=True) as held:  # a reader stops no build
-            spark_reader.publish(settings, begun(settings, one, node("two", {"n": "int"})))
+            reader.publish(settings, begun(settings, one, node("two", {"n": "int"})))
             assert held.execute(f"from {HOME}.one").fetchall() == [(1,)]
         assert rows_of(settings.reading, "from warehouse_audit.odd_rows") == [(7,)]
 
@@ -230,7 +232,7 @@ class TestQuery:
         self, settings: Settings, capsys: pytest.CaptureFixture[str]
     ) -> None:
         write(settings, "one", pa.table({"n": [41]}))
-        spark_reader.publish(settings, begun(settings, node("one", {"n": "int"})))
+        reader.publish(settings, begun(settings, node("one", {"n": "int"})))
         query.run(settings.reading, f"select n + 1 as n from {HOME}.one", 5, as_json=True)
         assert json.loads(capsys.readouterr().out)["rows"] == [{"n": 42}]
         for statement in (
@@ -255,17 +257,17 @@ class TestSources:
         logs = [{**log, "id": str(n), "created_at": m} for n, m in enumerate(moments)]
         insert(settings, "ai_call_logs", *logs)
         day = fresh_day(settings)
-        aside = spark_reader.begin(settings, manifest_of(), day)
+        aside = reader.begin(settings, manifest_of(), day)
         asked = f"select id, tenant_id, created_at from {HOME}.ai_call_logs order by id"
         assert rows_of(aside, asked) == [(row["id"], "t1", row["created_at"]) for row in logs]
         kinds = "select column_name, data_type from duckdb_columns() where table_name = {}"
-        for table in spark.day_tables(settings):
+        for table in day_tables(settings):
             own, read = (
                 dict(rows_of(place, kinds.format(f"'{table.name}'"))) for place in (settings, aside)
             )
             secret = {c.name for c in table.columns if c.classification == "secret"}
             assert read == {name: kind for name, kind in own.items() if name not in secret}
-        assert any(source.files for source in spark.sources(settings, day)), "some are sealed"
+        assert any(source.files for source in sources(settings, day)), "some are sealed"
 
     @pytest.mark.parametrize(
         ("domain", "name", "moment"),
@@ -282,7 +284,7 @@ class TestSources:
         day = fresh_day(settings)
         made = [m.month for m in sync(replace(settings, as_of=datetime(2026, 7, 1)), [name])]
         assert made == ["2026-05", "2026-06"]
-        aside = spark_reader.begin(settings, manifest_of(), day)
+        aside = reader.begin(settings, manifest_of(), day)
         assert rows_of(aside, f"select {moment} from {DATABASES[domain]}.{name} order by 1") == [
             (m,) for m in moments
         ]
@@ -302,7 +304,7 @@ class TestFreshDay:
     def test_a_day_is_built_on_for_an_hour_or_as_long_as_is_said(
         self, settings: Settings, minutes: str, age: int, fresh: bool
     ) -> None:
-        day = replace(self.day, tables={t.name: None for t in spark.day_tables(settings)})
+        day = replace(self.day, tables={t.name: None for t in day_tables(settings)})
         settings = replace(settings, environment={"WAREHOUSE_LAKE_MINUTES": minutes})
         assert is_fresh(day, settings, AS_OF + timedelta(minutes=age)) is fresh
 
@@ -312,7 +314,7 @@ class TestFreshDay:
         assert not is_fresh(self.day, settings, AS_OF)
 
     def test_what_is_no_number_is_refused(self, settings: Settings) -> None:
-        day = replace(self.day, tables={t.name: None for t in spark.day_tables(settings)})
+        day = replace(self.day, tables={t.name: None for t in day_tables(settings)})
         with pytest.raises(WarehouseError, match="WAREHOUSE_LAKE_MINUTES 'soon'"):
             is_fresh(day, replace(settings, environment={"WAREHOUSE_LAKE_MINUTES": "soon"}), AS_OF)
 
@@ -329,7 +331,7 @@ class TestFreshDay:
         later = replace(settings, as_of=datetime(2026, 7, 1, 1, 30))
         second = fresh_day(later)
         assert (second.day, second.open_from) == ("2026-07-01", "2026-07-01")
-        aside = spark_reader.begin(later, manifest_of(), second)
+        aside = reader.begin(later, manifest_of(), second)
         assert rows_of(aside, f"select id from {HOME}.ai_call_logs order by id") == [("0",), ("1",)]
         assert read_day(later) == second
 
@@ -368,7 +370,7 @@ def test_what_python_computes_of_the_marts_is_read_with_them(settings: Settings)
     pq.write_table(pa.Table.from_pylist(arms), folder / "part-0.parquet")
     assert refresh_ab_test_results(settings) == 2
     deploy(settings, progress=lambda _: None)
-    aside = spark_reader.begin(settings, manifest_of(), fresh_day(settings))
+    aside = reader.begin(settings, manifest_of(), fresh_day(settings))
     asked = f"select ab_test_arm_id, lift_ratio, has_enough_sample from warehouse.{RESULTS}"
     control, other = sorted(rows_of(aside, asked))
     assert control == ("a0", None, None)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import spark
 from orchestration.errors import WarehouseError
 from orchestration.schema.record import Column, load_record
 from orchestration.settings import PROJECT_ROOT, load_settings
+from orchestration.spark import catalog, session, sources
 
 # The profile as dbt renders it; its flags are the process's, so this is one of its own.
 SHOW_PROFILE = """
@@ -46,45 +46,45 @@ print(json.dumps(ProfileRenderer({}).render_data(profile["outputs"]["spark"])))
     ],
 )
 def test_types_are_the_files(data_type: str, wanted: str) -> None:
-    assert spark.spark_type(Column("", data_type, "", "")) == wanted
+    assert sources.spark_type(Column("", data_type, "", "")) == wanted
 
 
 def test_secrets_are_not_registered() -> None:
     users = load_record().table("saas_users")
     assert users.column("password_hash").classification == "secret"
-    shown = spark._columns(users)
+    shown = sources.columns_of(users)
     assert "`email`" in shown and "`password_hash`" not in shown
 
 
 def test_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(spark, "_is_there", lambda module: module != "pyspark")
+    monkeypatch.setattr(session, "_is_there", lambda module: module != "pyspark")
     with pytest.raises(WarehouseError, match="pyspark cannot be imported") as said:
-        spark.session(load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)}))
+        session.session(load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)}))
     assert "make setup-spark" in said.value.fix
-    monkeypatch.setattr(spark, "_is_there", lambda _: True)
+    monkeypatch.setattr(session, "_is_there", lambda _: True)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(WarehouseError, match="needs Java") as said:
-        spark.require()
+        session.require()
     assert "Java 17" in said.value.fix
 
 
 def test_it_is_said_what_a_server_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(spark, "_is_there", lambda module: module != "pyhive")
+    monkeypatch.setattr(session, "_is_there", lambda module: module != "pyhive")
     own = {"WAREHOUSE_LOCAL_DIR": str(tmp_path), "WAREHOUSE_SPARK_METHOD": "livy"}
     with pytest.raises(WarehouseError, match="Unknown WAREHOUSE_SPARK_METHOD 'livy'") as said:
-        spark.require(own)
+        session.require(own)
     assert "session, thrift" in said.value.fix
     own["WAREHOUSE_SPARK_METHOD"] = "thrift"
     with pytest.raises(WarehouseError, match="thrift needs pyhive") as said:
-        spark.require(own)
+        session.require(own)
     assert "pip install 'dbt-spark[PyHive]'" in said.value.fix
-    monkeypatch.setattr(spark, "_is_there", lambda _: True)
+    monkeypatch.setattr(session, "_is_there", lambda _: True)
     with pytest.raises(WarehouseError, match="METASTORE is not set") as said:
-        spark.require(own)
+        session.require(own)
     assert "thrift://host:9083" in said.value.fix
     own["WAREHOUSE_SPARK_METASTORE"] = "thrift://catalog:9083"
-    where = spark._where(load_settings(own), tmp_path)
+    where = session._where(load_settings(own), tmp_path)
     assert where["spark.hadoop.hive.metastore.uris"] == "thrift://catalog:9083"
     assert not [name for name in where if "javax.jdo" in name]
 
@@ -92,13 +92,13 @@ def test_it_is_said_what_a_server_needs(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_what_a_killed_process_put_aside_is_cleared_away(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    own = spark.scratch_folder(tmp_path)
+    own = session.scratch_folder(tmp_path)
     left = own.with_name(own.name.replace(str(os.getpid()), str(ended.pid)))
     for folder in (own, left):
         (folder / "blockmgr-1").mkdir(parents=True)
     elsewhere = own.with_name(f"{platform.node()}-2-{ended.pid}")
     elsewhere.mkdir()
-    assert spark.scratch_folder(tmp_path) == own
+    assert session.scratch_folder(tmp_path) == own
     assert (own / "blockmgr-1").exists(), "who is at work keeps its own"
     assert elsewhere.exists(), "nobody here knows of it"
     assert not left.exists()
@@ -130,9 +130,9 @@ def test_the_profile_takes_a_server_from_the_environment(tmp_path: Path) -> None
 
 
 def test_a_lake_without_a_day_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(spark, "require", lambda: None)
+    monkeypatch.setattr(catalog, "require", lambda: None)
     with pytest.raises(WarehouseError, match="has no day") as said:
-        spark.prepare(load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)}))
+        catalog.prepare(load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)}))
     assert "lake sync --full" in said.value.fix
 
 

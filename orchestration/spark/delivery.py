@@ -25,7 +25,7 @@ from orchestration.rules.context import MARTS
 from orchestration.schema.metadata import column_type, metadata_of
 from orchestration.schema.record import Column, load_record
 from orchestration.settings import Settings
-from orchestration.spark_reader import partition_of, stored_nodes
+from orchestration.spark.reader import partition_of, stored_nodes
 
 DELIVERED = frozenset(
     {*(this.model for this in WRITE_BACKS.values()), *MARTS, "customer_behavior_statistics"}

@@ -24,7 +24,7 @@ from orchestration.retention.archive import Archive
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import WAREHOUSE_DATABASES, Column, load_record
 from orchestration.settings import DATABASES, Settings
-from orchestration.spark import PART, Source, sources
+from orchestration.spark.sources import PART, Source, sources
 
 Progress = Callable[[str], None]
 KEPT = "warehouse_audit"

@@ -43,18 +43,20 @@ class SparkDbt(Dbt):
 
         A test does not keep Spark from building what comes after its model: all tests come last.
         """
-        from orchestration import spark, spark_reader
         from orchestration.lake.fresh import fresh_day
-        from orchestration.spark_delivery import deliver
+        from orchestration.spark import reader
+        from orchestration.spark.build import at_day, with_archive_key
+        from orchestration.spark.delivery import deliver
+        from orchestration.spark.session import require
 
         models = {key.path[-1] for key in context.selected_asset_keys}
         tests = {key.name for key in context.selected_asset_check_keys}
-        own = spark.with_archive_key(self.settings)
+        own = with_archive_key(self.settings)
         with own_folder(self.settings, context.run.run_id) as folder:
             with _as_failures():
-                spark.require()
+                require()
                 day = fresh_day(own, context.log.info)
-            here = spark.at_day(own, day)
+            here = at_day(own, day)
 
             def run(
                 arguments: Sequence[str], target: str, environment: Mapping[str, str]
@@ -74,9 +76,9 @@ class SparkDbt(Dbt):
             except DagsterDbtCliRuntimeError as error:
                 failure = failure_of(error, folder / SPARK)
             with _as_failures():
-                aside = spark_reader.begin(here, manifest, day)
+                aside = reader.begin(here, manifest, day)
             environment = _for_duckdb(aside)
-            names = " ".join(spark_reader.view_names(manifest, here))
+            names = " ".join(reader.view_names(manifest, here))
             try:
                 for _ in run(["run", "--select", names], aside.target, environment):
                     pass
@@ -91,7 +93,7 @@ class SparkDbt(Dbt):
             except DagsterDbtCliRuntimeError as error:
                 failure = failure or failure_of(error, folder / aside.target)
             # What is there stands in it, whatever the tests say, as it does on the other engines.
-            spark_reader.publish(here, aside)
+            reader.publish(here, aside)
             if failure is not None:
                 raise failure
             with _as_failures():
@@ -100,9 +102,9 @@ class SparkDbt(Dbt):
 
     def count(self, node: Mapping[str, Any]) -> int | None:
         """By the Parquet files' own counts."""
-        from orchestration import spark_reader
+        from orchestration.spark import reader
 
-        return spark_reader.count_rows(self.settings, node)
+        return reader.count_rows(self.settings, node)
 
 
 def _for_spark(here: Settings) -> dict[str, str]:

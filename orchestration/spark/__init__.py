@@ -1,0 +1,1 @@
+"""Spark over the lake: session, sources, catalog, build, and DuckDB's view of what it built."""
