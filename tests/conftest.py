@@ -204,16 +204,24 @@ SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))]
 def demo(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
-    """The demo data of a seed on both engines, for tests that only read; built side by side."""
-    folder = tmp_path_factory.mktemp("demo")
+    """The demo data of a seed on both engines, for tests that only read."""
+    with on_both_engines(request, tmp_path_factory.mktemp("demo"), request.param) as built:
+        yield built
+
+
+@contextmanager
+def on_both_engines(
+    request: pytest.FixtureRequest, folder: Path, seed: int, scale: str = warehouses.SCALE
+) -> Iterator[Demo]:
+    """Sample data on DuckDB and on MySQL, built side by side, to be read only."""
     base = {"as_of": warehouses.AS_OF, "domains": warehouses.demo_domains()}
     engines = {"embedded": replace(load_settings(_own_environment(folder)), **base)}
     if os.environ.get("WAREHOUSE_TEST_ENGINES") != "embedded":
         server = request.getfixturevalue("mysql_server")
         engines["mysql"] = replace(_mysql_settings(server, folder), **base)
-    sample = folder / "data" / warehouses.SCALE  # where `make demo` looks for it
+    sample = folder / "data" / scale  # where `make demo` looks for it
     today = warehouses.AS_OF.date()
-    generate(engines["embedded"], warehouses.SCALE, request.param, today, sample, base["domains"])
+    generate(engines["embedded"], scale, seed, today, sample, base["domains"])
     with ThreadPoolExecutor(2) as pool:
         building = {
             name: pool.submit(warehouses.build, settings, sample)

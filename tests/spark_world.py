@@ -2,7 +2,7 @@
 
 Each build and each reading is a process of its own, as people have it: the session ends with it, so
 that the next can open its folder, and what is read is what stands on disk. `python
-tests/spark_world.py <file>` is the reading.
+tests/spark_world.py <folder>` is the reading.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
@@ -35,6 +35,11 @@ from orchestration.spark.session import folder, require, session
 
 WAREHOUSE = str(Path(sys.executable).with_name("warehouse"))
 ONLY_BUILT = ("--resource-type", "model", "--resource-type", "seed", "--resource-type", "snapshot")
+# How Java works, not what: few rows and many queries, each once, and a catalog that is thrown away.
+SHORT_LIVED = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djdk.lang.Process.launchMechanism=VFORK"
+    " -Dderby.system.durability=test"
+)
 # (database, name)
 Place = tuple[str, str]
 # A folder's files by name, with the moment of the last change.
@@ -54,6 +59,7 @@ def with_lake(settings: Settings, folder: Path) -> Settings:
     own = with_archive(
         settings, folder / "lake", settings.as_of or warehouses.AS_OF,
         WAREHOUSE_SPARK_DIR=str(folder / "spark"), PYSPARK_PYTHON=sys.executable,
+        JDK_JAVA_OPTIONS=SHORT_LIVED,
     )  # fmt: skip
     return replace(own, local_dir=folder)
 
@@ -98,23 +104,34 @@ def build_duckdb(settings: Settings, select: str, *options: str) -> None:
 def read(settings: Settings, like: Mapping[Place, Content]) -> dict[Place, Content]:
     """Relations by (database, name) as Spark holds them.
 
-    Their columns are put in the order of DuckDB's contents `like` them, and times of day, which are
-    text on Spark, are read by these contents' types.
+    Their columns are put in the order of DuckDB's contents `like` them (`as_like`).
     """
-    file = settings.local_dir / "read.pickle"
-    file.write_bytes(pickle.dumps(list(like)))
+    return {place: as_like(like[place], content) for place, content in read_each(settings, like)}
+
+
+def read_each(settings: Settings, places: Iterable[Place]) -> Iterator[tuple[Place, Content]]:
+    """Relations as Spark holds them, one at a time: all of them need not fit into memory."""
+    folder = settings.local_dir / "read"
+    folder.mkdir(exist_ok=True)
+    wanted = list(places)
+    (folder / "places.pickle").write_bytes(pickle.dumps(wanted))
     variables = {**variables_of(settings), "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, __file__, str(file)],
+        [sys.executable, __file__, str(folder)],
         env=variables, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[Place, Content] = pickle.loads(file.read_bytes())
-    return {place: _as(like[place], content) for place, content in found.items()}
+    for number, place in enumerate(wanted):
+        file = folder / f"{number}.pickle"
+        yield place, pickle.loads(file.read_bytes())
+        file.unlink()
 
 
-def _as(like: Content, content: Content) -> Content:
-    """Columns by which a table is cut come last on Spark."""
+def as_like(like: Content, content: Content) -> Content:
+    """Spark's content with the columns in DuckDB's order, and times of day by DuckDB's types.
+
+    Columns by which a table is cut come last on Spark.
+    """
     if set(like.columns) != set(content.columns):
         return content
     order = [content.columns.index(name) for name in like.columns]
@@ -129,17 +146,16 @@ def _as(like: Content, content: Content) -> Content:
     return Content(like.columns, tuple(content.kinds[at] for at in order), rows)
 
 
-def _read_all(file: Path) -> None:
-    """In the process of its own: the relations that the file names, into the file."""
+def _read_all(aside: Path) -> None:
+    """In the process of its own: the relations that are wanted, into a file each."""
     settings = load_settings()
     started = session(settings)
-    found = {}
-    for home, name in pickle.loads(file.read_bytes()):
+    for number, (home, name) in enumerate(pickle.loads((aside / "places.pickle").read_bytes())):
         frame = started.table(f"`{settings.database_prefix}{home}`.`{name}`").drop("window_day")
         kinds = tuple("float" if k in ("double", "float") else "" for _, k in frame.dtypes)
         rows: list[tuple[Any, ...]] = [tuple(row) for row in frame.collect()]
-        found[home, name] = Content(tuple(frame.columns), kinds, rows)
-    file.write_bytes(pickle.dumps(found))
+        content = Content(tuple(frame.columns), kinds, rows)
+        (aside / f"{number}.pickle").write_bytes(pickle.dumps(content))
 
 
 def folders(settings: Settings) -> dict[str, dict[str, Folder]]:

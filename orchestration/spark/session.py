@@ -39,6 +39,8 @@ LAPTOP = {
     "spark.default.parallelism": "2",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    # Folders of days are listed here: a job with a task for each takes longer.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
 _LOCK = threading.Lock()
 
@@ -91,6 +93,8 @@ def session(settings: Settings) -> Any:
             known = builder.getOrCreate()
             known.sparkContext.setLogLevel("ERROR")
             _add_mask(known, settings)
+            if known.sparkContext.master.startswith("local"):
+                _write_no_checksums(known)
         return known
 
 
@@ -157,6 +161,15 @@ def _is_running(process: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
+
+
+def _write_no_checksums(spark: Any) -> None:
+    """No hidden file of checksums beside each on a local disk, where a table has a folder a day.
+
+    For each file that it writes there Hadoop starts a `chmod`, which takes longer than the rows.
+    """
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(hadoop).setWriteChecksum(False)
 
 
 def _add_mask(spark: Any, settings: Settings) -> None:
