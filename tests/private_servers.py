@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,29 @@ def checkout(parent: Path, unpacked: Path | None) -> Iterator[Settings]:
         mysql_server.down(settings)
         for home in homes:
             shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def server_with(options: Sequence[str], **variables: str) -> Iterator[Settings]:
+    """Settings of a server of its own that was started with options, gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="warehouse-server-"))
+    folder.chmod(0o755)  # mysqld changes its user
+    usual = mysql_server.SERVER_OPTIONS
+    try:
+        with checkout(folder, project_tree()) as place:
+            mysql_server.SERVER_OPTIONS = (*usual, *options)
+            info = mysql_server.up(place)
+            yield load_settings(
+                {
+                    **{k: v for k, v in os.environ.items() if not k.startswith("MYSQL_")},
+                    "WAREHOUSE_LOCAL_DIR": str(place.local_dir),
+                    "WAREHOUSE_DATABASE_PREFIX": "",
+                    "MYSQL_HOST": info.host, "MYSQL_PORT": str(info.port),
+                    "MYSQL_USER": info.user, "MYSQL_PASSWORD": info.password,
+                    **variables,
+                },
+                target="mysql",
+            )  # fmt: skip
+    finally:
+        mysql_server.SERVER_OPTIONS = usual
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
 import pytest
 from harness import MASK_KEY, make_macro_project
-from private_servers import checkout, project_tree
+from private_servers import server_with
 
 from dbt_warehouse_session import hmac_pads, prepare_mysql_session
-from orchestration import mysql_server
 from orchestration.errors import WarehouseError
-from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings, load_settings
+from orchestration.settings import PROJECT_ROOT, MySQLConnection, Settings
 
 pytestmark = pytest.mark.mysql
 LOGGING = ("--general-log=ON", "--log-output=TABLE", "--innodb-redo-log-capacity=64M",
@@ -35,27 +31,8 @@ def settings() -> Iterator[Settings]:
     """A server of its own that logs everything: switched on for all tests' server, it would stop
     those whose accounts may not look away.
     """
-    folder = Path(tempfile.mkdtemp(prefix="warehouse-log-"))
-    folder.chmod(0o755)
-    usual = mysql_server.SERVER_OPTIONS
-    try:
-        with checkout(folder, project_tree()) as place:
-            mysql_server.SERVER_OPTIONS = (*usual, *LOGGING)
-            info = mysql_server.up(place)
-            yield load_settings(
-                {
-                    **{k: v for k, v in os.environ.items() if not k.startswith("MYSQL_")},
-                    "WAREHOUSE_LOCAL_DIR": str(place.local_dir),
-                    "WAREHOUSE_DATABASE_PREFIX": "",
-                    "MYSQL_HOST": info.host, "MYSQL_PORT": str(info.port),
-                    "MYSQL_USER": info.user, "MYSQL_PASSWORD": info.password,
-                    "WAREHOUSE_MASK_KEY": MASK_KEY,
-                },
-                target="mysql",
-            )  # fmt: skip
-    finally:
-        mysql_server.SERVER_OPTIONS = usual
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_with(LOGGING, WAREHOUSE_MASK_KEY=MASK_KEY) as settings:
+        yield settings
 
 
 def connected(server: MySQLConnection, user: str = "", password: str = "") -> pymysql.Connection:

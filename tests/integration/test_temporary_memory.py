@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import dbt.adapters.mysql.connections  # noqa: F401 (dbt's plug-ins below want its adapters first)
 import mysql.connector
 import pymysql
 import pytest
-from private_servers import checkout, project_tree
+from private_servers import server_with
 
 import dbt_warehouse_session as session
-from orchestration import database, mysql_server
-from orchestration.settings import Settings, load_settings
+from orchestration import database
+from orchestration.settings import Settings
 
 pytestmark = pytest.mark.mysql
 OPTIONS = ("--temptable-max-ram=2M", "--innodb-redo-log-capacity=64M",
@@ -36,25 +32,8 @@ READ_TWICE = (
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
     """A server of its own with the least memory that MySQL allows."""
-    folder = Path(tempfile.mkdtemp(prefix="warehouse-memory-"))
-    folder.chmod(0o755)
-    usual = mysql_server.SERVER_OPTIONS
-    try:
-        with checkout(folder, project_tree()) as place:
-            mysql_server.SERVER_OPTIONS = (*usual, *OPTIONS)
-            info = mysql_server.up(place)
-            yield load_settings(
-                {
-                    **{k: v for k, v in os.environ.items() if not k.startswith("MYSQL_")},
-                    "WAREHOUSE_LOCAL_DIR": str(place.local_dir),
-                    "MYSQL_HOST": info.host, "MYSQL_PORT": str(info.port),
-                    "MYSQL_USER": info.user, "MYSQL_PASSWORD": info.password,
-                },
-                target="mysql",
-            )  # fmt: skip
-    finally:
-        mysql_server.SERVER_OPTIONS = usual
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_with(OPTIONS) as settings:
+        yield settings
 
 
 def _server(settings: Settings) -> dict[str, Any]:
