@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -189,22 +190,18 @@ def _waiting_for_memory(kind: type) -> type:
 
     class WaitingCursor(kind):
         def execute(self, *args: Any, **kwargs: Any) -> Any:
-            for attempt in range(1, TEMPORARY_TABLE_ATTEMPTS):
+            for attempt in count(1):
                 try:
                     return super().execute(*args, **kwargs)
                 except mysql.connector.ProgrammingError as error:
                     if not database.is_out_of_temporary_memory(error):
                         raise
+                    if attempt == TEMPORARY_TABLE_ATTEMPTS:
+                        raise mysql.connector.ProgrammingError(
+                            str(database.out_of_temporary_memory()), errno=error.errno
+                        ) from error
                 time.sleep(attempt)
                 super().execute("set tmp_table_size = default")  # it may be its own that are large
-            try:
-                return super().execute(*args, **kwargs)
-            except mysql.connector.ProgrammingError as error:
-                if database.is_out_of_temporary_memory(error):
-                    raise mysql.connector.ProgrammingError(
-                        str(database.out_of_temporary_memory()), errno=error.errno
-                    ) from error
-                raise
 
     return WaitingCursor
 
