@@ -173,7 +173,12 @@ def _connect_with_tls(original: Any, **arguments: Any) -> Any:
     """The profile cannot ask for a certificate, and the adapter would not hear it."""
     from orchestration import database
 
-    handle = original(**arguments, **database.tls_arguments(load_settings(target="mysql").mysql))
+    return original(**arguments, **database.tls_arguments(load_settings(target="mysql").mysql))
+
+
+def _connect_patiently(original: Any, **arguments: Any) -> Any:
+    """Every cursor waits for memory of temporary tables."""
+    handle = original(**arguments)
     # Buffered: MySQL computes rows when they are fetched, and fetching is then part of execute.
     kind = type(handle.cursor(buffered=True))
     handle.cursor = functools.partial(handle.cursor, cursor_class=_waiting_for_memory(kind))
@@ -342,6 +347,7 @@ DuckDBConnectionManager.exception_handler = _hiding_values(
 if MySQLConnectionManager is not None:
     _wrap(MySQLConnectionManager, "open", _open_mysql)
     mysql.connector.connect = functools.partial(_connect_with_tls, mysql.connector.connect)
+    mysql.connector.connect = functools.partial(_connect_patiently, mysql.connector.connect)
     MySQLConnectionManager.exception_handler = _hiding_values(
         MySQLConnectionManager.exception_handler
     )

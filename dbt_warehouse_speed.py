@@ -10,8 +10,8 @@ of a call change no node, so what was parsed for another day still holds. Memory
 garbage in what a run makes, not over and over in the project. Jinja: a text is compiled once, and
 the names of a node are bound in one pass over the macros; a macro finds them there, instead
 of in two copies of all of them a call. `dbt docs generate --no-compile`, which compiles nothing
-again, works on DuckDB. And a materialization may let MySQL work on several statements at once:
-`adapter.side_by_side`.
+again, works on DuckDB, and a run that an error ends has no traceback of Python's after it. And a
+materialization may let MySQL work on several statements at once: `adapter.side_by_side`.
 """
 
 from __future__ import annotations
@@ -213,6 +213,15 @@ def _execute(original: Any, task: GraphRunnableTask, *args: Any, **kwargs: Any) 
         gc.unfreeze()
 
 
+def _run_queue(original: Any, task: GraphRunnableTask, pool: Any) -> None:
+    """An open pool that is only found at the interpreter's end complains about its end."""
+    try:
+        original(task, pool)
+    except BaseException:
+        pool.close()
+        raise
+
+
 @functools.lru_cache(maxsize=4096)
 def _compiled(kind: type[MacroFuzzEnvironment], source: str) -> Any:
     """The code of a text; it does not depend on the node that it stands in."""
@@ -319,6 +328,7 @@ Graph.descendants = lambda graph, node, max_depth=None: reachable(
 )
 ManifestLoader.get_full_manifest = functools.partial(_load, ManifestLoader.get_full_manifest)
 _wrap(GraphRunnableTask, "execute_with_hooks", _execute)
+_wrap(GraphRunnableTask, "run_queue", _run_queue)
 _jinja_compile = MacroFuzzEnvironment.compile
 MacroFuzzEnvironment.compile = _compile
 _jinja_environment = dbt_jinja.get_environment
