@@ -8,14 +8,15 @@ nothing beside them. The drop is measured at each size; what reads every row onl
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
 from databases import drop_databases
@@ -33,7 +34,7 @@ from orchestration.settings import Settings, load_settings
 NAME, CHUNK = "ai_platform_metrics", 5_000
 BASELINE_SECONDS = 5
 # Of so many the slowest hundredth is worth a word.
-INSERTS = 500
+INSERTS, PAUSE = 500, 0.01
 DROP = "drop partition"
 CUTS = (Partition("p202604", datetime(2026, 5, 1)), Partition("p202606", datetime(2026, 7, 1)),
         Partition(CATCH_ALL, None))  # fmt: skip
@@ -67,33 +68,46 @@ def with_writer(
     settings: Settings, known: sa.Table, work: Callable[[], None]
 ) -> tuple[float, list[float]]:
     """Seconds of `work`, and of each insert from its beginning on, 500 or more."""
-    taken: list[float] = []
-    ended = threading.Event()
     kind, window = (known.c[c].type.enums[0] for c in ("metric_type", "time_window"))
-
-    def write() -> None:
-        with database.connect(settings) as connection:
-            while not ended.is_set() or len(taken) < INSERTS:
-                began = time.monotonic()
-                connection.exec_driver_sql(
-                    f"insert into `{known.schema}`.`{NAME}` (id, tenant_id, platform_id, "
-                    "metric_type, metric_value, time_window, recorded_at) values "
-                    f"(uuid(), 't', 'p', '{kind}', 1, '{window}', '2026-06-30')"
-                )
-                connection.commit()
-                taken.append(time.monotonic() - began)
-                time.sleep(0.01)
-
-    writer = threading.Thread(target=write)
+    insert = (
+        f"insert into `{known.schema}`.`{NAME}` (id, tenant_id, platform_id, metric_type, "
+        "metric_value, time_window, recorded_at) values "
+        f"(uuid(), 't', 'p', '{kind}', 1, '{window}', '2026-06-30')"
+    )
+    # A process of its own, as an application is: in ours it would wait for Python, not for MySQL.
+    own = multiprocessing.get_context("spawn")
+    here, there = own.Pipe()
+    writer = own.Process(
+        target=_write, args=(there, settings.target, settings.database_prefix, insert), daemon=True
+    )
     writer.start()
+    there.close()
+    here.recv()  # EOFError, with the writer's own error above it, if it could not begin
     began = time.monotonic()
     try:
         work()
     finally:
         spent = time.monotonic() - began
-        ended.set()
-        writer.join()
+        here.send("ended")
+    taken = here.recv()
+    writer.join()
     return spent, taken
+
+
+def _write(here: Connection, target: str, prefix: str, insert: str) -> None:
+    """Insert until told that the work has ended, and tell what each took."""
+    taken: list[float] = []
+    with database.connect(load_settings(target=target, database_prefix=prefix)) as connection:
+        connection.exec_driver_sql(insert)
+        connection.commit()
+        here.send("begun")
+        while not here.poll() or len(taken) < INSERTS:
+            began = time.monotonic()
+            connection.exec_driver_sql(insert)
+            connection.commit()
+            taken.append(time.monotonic() - began)
+            time.sleep(PAUSE)
+    here.send(taken)
 
 
 def delete_in_chunks(settings: Settings, known: sa.Table) -> None:
