@@ -2,7 +2,7 @@
 
 `python benchmarks/retention_speed.py` makes tables behind the prefix bench_retention_, and drops
 them at the end. What the writer's inserts took is held against inserts into the same table with
-nothing beside them. The drop is measured at each size; what reads every row only at the smallest.
+nothing beside them. Statements that drop are measured at each size, the rest at the smallest.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from databases import drop_databases
 from measure import Row, exponent, publish, seconds
 
 from orchestration import database
-from orchestration.retention.policy import policy_of
+from orchestration.retention.policy import Policy, policy_of
 from orchestration.retention.run import run_all
 from orchestration.schema.deploy import deploy
 from orchestration.schema.metadata import metadata_of, table_named
@@ -36,6 +37,8 @@ BASELINE_SECONDS = 5
 # Of so many the slowest hundredth is worth a word.
 INSERTS, PAUSE = 500, 0.01
 DROP = "drop partition"
+TAKE_OUT = "retention without an archive (count, exchange, drop)"
+AGAIN = "retention (verify, exchange, compare, drop)"
 CUTS = (Partition("p202604", datetime(2026, 5, 1)), Partition("p202606", datetime(2026, 7, 1)),
         Partition(CATCH_ALL, None))  # fmt: skip
 
@@ -167,7 +170,7 @@ def compared(settings: Settings, sizes: Sequence[int]) -> list[Row]:
     """Rows of the table."""
     policy = replace(policy_of(load_record().table(NAME)), months=1, minimum_months=1)
 
-    def retain(_: sa.Table) -> None:
+    def retain(policy: Policy = policy) -> None:
         [outcome] = run_all(settings, chosen={NAME: policy})
         assert not outcome.failed and outcome.done, outcome
 
@@ -180,21 +183,23 @@ def compared(settings: Settings, sizes: Sequence[int]) -> list[Row]:
     ways: dict[str, Callable[[sa.Table], None]] = {
         "nothing": lambda _: time.sleep(BASELINE_SECONDS),
         DROP: lambda known: drop(settings, known),
+        TAKE_OUT: lambda _: retain(replace(policy, archive=False)),
         f"delete in chunks of {CHUNK:,}": lambda known: delete_in_chunks(settings, known),
         "retention behind a long reader (archive, verify, give up)": give_up,
-        "retention (verify, exchange, compare, drop)": retain,
+        AGAIN: lambda _: retain(),
     }
     rows: list[Row] = []
-    drops: dict[int, float] = {}
+    drops: dict[str, dict[int, float]] = {DROP: {}, TAKE_OUT: {}}
     for size in sizes:
-        for name, way in ways.items() if size == min(sizes) else [(DROP, ways[DROP])]:
-            if way is not retain:  # it goes on where the one before gave up
+        for name in ways if size == min(sizes) else drops:
+            if name != AGAIN:  # it goes on where the one before gave up
                 known = fill(settings, size)
-            spent, taken = with_writer(settings, known, lambda way=way, known=known: way(known))
-            if name == DROP:
-                drops[size] = spent
+            work = partial(ways[name], known)
+            spent, taken = with_writer(settings, known, work)
+            by_size = drops.get(name, {})
+            by_size[size] = spent
             *_, p99 = statistics.quantiles(taken, n=100, method="inclusive")
-            growth = exponent(drops) if name == DROP and len(drops) > 1 else "-"
+            growth = exponent(by_size) if len(by_size) > 1 else "-"
             rows.append(
                 (f"{size:,}", name, seconds(spent), seconds(p99), seconds(max(taken)), growth)
             )
