@@ -7,10 +7,17 @@
     {{ exceptions.raise_compiler_error('swap_twin: Spark overwrites partitions, without a twin.') }}
 {%- endmacro %}
 
-{#- DuckDB cannot rename a table that has indexes: the rows move, in the build's transaction. They are
+{#- DuckDB takes rows out of a table's keys one by one, which is five times as slow as the keys of an empty
+    table: so the table is made once more, by its own definition, in the build's transaction. Rows are
     counted, because DuckDB 2.0 can lose them there without a word (profiles.yml). -#}
 {% macro duckdb__swap_twin(relation, twin) -%}
-    {% call statement('empty_table') %}delete from {{ relation }}{% endcall %}
+    {%- set this_table = "where database_name = '" ~ relation.database ~ "' and schema_name = '"
+        ~ relation.schema ~ "' and table_name = '" ~ relation.identifier ~ "'" -%}
+    {%- set definition = run_query('select sql from duckdb_tables() ' ~ this_table).rows[0][0] -%}
+    {%- set indexes = run_query('select sql from duckdb_indexes() ' ~ this_table).rows -%}
+    {% call statement('empty_table') -%}
+        create or replace table {{ relation }} {{ definition[definition.index('('):] }}
+    {%- endcall %}
     {% call statement('move_rows') %}insert into {{ relation }} select * from {{ twin }}{% endcall %}
     {%- set counted = run_query(
         'select (select count(*) from ' ~ twin ~ ') as built, (select count(*) from ' ~ relation ~ ') as moved'
@@ -20,6 +27,9 @@
             'DuckDB moved ' ~ counted[1] ~ ' of ' ~ counted[0] ~ ' rows into ' ~ relation ~ '. Nothing was'
             ~ ' changed. Keep preserve_insertion_order off in the profile, as this project has it.') %}
     {% endif %}
+    {% for index in indexes %}
+        {% call statement('make_index') %}{{ index[0] }}{% endcall %}
+    {% endfor %}
     {% call statement('drop_twin') %}drop table {{ twin }}{% endcall %}
 {%- endmacro %}
 
