@@ -68,22 +68,39 @@ tenant_days as (
 
 ),
 
-amounts as (
+resources as (
 
-    {%- for resource, period, figure, limit_column in resources %}
+    {%- for resource, period, figure, _ in resources %}
     select
-        tenant_id,
-        usage_date,
         '{{ resource }}' as resource_type,
         '{{ period }}' as usage_period,
-        cast({{ figure }} as decimal(21, 2)) as usage_amount,
-        cast({{ limit_column }} as decimal(21, 2)) as limit_amount,
-        overage_policy,
-        warning_threshold_pct
-    from tenant_days
-    where {{ limit_column }} is not null
+        '{{ figure }}' as figure
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+
+),
+
+amounts as (
+
+    select
+        tenant_days.tenant_id,
+        tenant_days.usage_date,
+        resources.resource_type,
+        resources.usage_period,
+        case resources.figure
+            {%- for _, _, figure, _ in resources %}
+            when '{{ figure }}' then cast(tenant_days.{{ figure }} as decimal(21, 2))
+            {%- endfor %}
+        end as usage_amount,
+        case resources.figure
+            {%- for _, _, figure, limit_column in resources %}
+            when '{{ figure }}' then cast(tenant_days.{{ limit_column }} as decimal(21, 2))
+            {%- endfor %}
+        end as limit_amount,
+        tenant_days.overage_policy,
+        tenant_days.warning_threshold_pct
+    from tenant_days
+    cross join resources
 
 ),
 
@@ -93,6 +110,7 @@ rated as (
         amounts.*,
         {{ percentage('usage_amount', 'limit_amount') }} as utilization_pct
     from amounts
+    where limit_amount is not null
 
 )
 

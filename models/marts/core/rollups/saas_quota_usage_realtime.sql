@@ -10,53 +10,62 @@
 {%- set this_month = month_start(as_of_date()) %}
 {%- set this_hour = dbt.date_trunc('hour', as_of()) %}
 {%- set this_minute = dbt.date_trunc('minute', as_of()) %}
-{#- resource, period, limit: their usage is counted by minute and hour, by day and month, or stands #}
+{#- resource, period and limit; then how its usage is found: by the clock, in a figure of days, in a relation #}
 {%- set clock_limits = [
     ('api_calls', 'minute', 'max_api_calls_per_minute'),
     ('api_calls', 'hour', 'max_api_calls_per_hour'),
 ] %}
 {%- set day_limits = [
-    ('api_calls', 'max_api_calls_per_day', 'api_calls'),
-    ('wework_messages', 'max_daily_wework_messages', 'wework_messages_sent'),
-    ('wework_alerts', 'max_wework_alerts_per_day', 'wework_alerts_triggered'),
-    ('ai_conversations', 'max_ai_conversations_per_day', 'ai_conversations'),
-    ('ai_tokens', 'max_ai_tokens_per_day', 'ai_tokens_consumed'),
-    ('alerts', 'max_alerts_per_day', 'alerts_raised'),
-    ('notifications', 'max_notifications_per_day', 'notifications_sent'),
-    ('email', 'max_email_per_day', 'emails_sent'),
-    ('sms', 'max_sms_per_day', 'sms_sent'),
+    ('api_calls', 'day', 'max_api_calls_per_day', 'api_calls'),
+    ('wework_messages', 'day', 'max_daily_wework_messages', 'wework_messages_sent'),
+    ('wework_alerts', 'day', 'max_wework_alerts_per_day', 'wework_alerts_triggered'),
+    ('ai_conversations', 'day', 'max_ai_conversations_per_day', 'ai_conversations'),
+    ('ai_tokens', 'day', 'max_ai_tokens_per_day', 'ai_tokens_consumed'),
+    ('alerts', 'day', 'max_alerts_per_day', 'alerts_raised'),
+    ('notifications', 'day', 'max_notifications_per_day', 'notifications_sent'),
+    ('email', 'day', 'max_email_per_day', 'emails_sent'),
+    ('sms', 'day', 'max_sms_per_day', 'sms_sent'),
 ] %}
 {%- set month_limits = [
-    ('api_calls', 'max_api_calls_per_month', 'api_calls'),
-    ('wework_messages', 'max_monthly_wework_messages', 'wework_messages_sent'),
+    ('api_calls', 'month', 'max_api_calls_per_month', 'api_calls'),
+    ('wework_messages', 'month', 'max_monthly_wework_messages', 'wework_messages_sent'),
 ] %}
 {%- set stock_limits = [
-    ('users', 'max_users', 'stg_core__users', is_present_user()),
-    ('roles', 'max_roles', 'stg_core__roles', none),
-    ('api_keys', 'max_api_keys', 'stg_core__api_keys', "status = 'active'"),
-    ('wework_accounts', 'max_wework_accounts', 'stg_wework__accounts', none),
-    ('online_wework_accounts', 'max_online_wework_accounts', 'stg_wework__accounts', "status = 'ONLINE'"),
-    ('wework_monitor_rules', 'max_wework_monitor_rules', 'stg_wework__account_monitor_rules', none),
-    ('monitor_rules', 'max_monitor_rules', 'stg_core__monitor_rules', none),
-    ('ai_agents', 'max_ai_agents', 'stg_ai__agents', "coalesce(status, 'draft') <> 'archived'"),
-    ('ai_platforms', 'max_ai_platforms', 'stg_ai__platforms', none),
-    ('ai_knowledge_bases', 'max_ai_knowledge_bases', 'stg_ai__knowledge_bases', none),
-    ('ai_tools', 'max_ai_tools', 'stg_ai__tools', none),
-    ('health_patients', 'max_health_patients', 'stg_health__patients',
+    ('users', 'day', 'max_users', 'stg_core__users', is_present_user()),
+    ('roles', 'day', 'max_roles', 'stg_core__roles', none),
+    ('api_keys', 'day', 'max_api_keys', 'stg_core__api_keys', "status = 'active'"),
+    ('wework_accounts', 'day', 'max_wework_accounts', 'stg_wework__accounts', none),
+    ('online_wework_accounts', 'day', 'max_online_wework_accounts', 'stg_wework__accounts', "status = 'ONLINE'"),
+    ('wework_monitor_rules', 'day', 'max_wework_monitor_rules', 'stg_wework__account_monitor_rules', none),
+    ('monitor_rules', 'day', 'max_monitor_rules', 'stg_core__monitor_rules', none),
+    ('ai_agents', 'day', 'max_ai_agents', 'stg_ai__agents', "coalesce(status, 'draft') <> 'archived'"),
+    ('ai_platforms', 'day', 'max_ai_platforms', 'stg_ai__platforms', none),
+    ('ai_knowledge_bases', 'day', 'max_ai_knowledge_bases', 'stg_ai__knowledge_bases', none),
+    ('ai_tools', 'day', 'max_ai_tools', 'stg_ai__tools', none),
+    ('health_patients', 'day', 'max_health_patients', 'stg_health__patients',
      "coalesce(status, 'active') <> 'archived'"),
-    ('health_devices', 'max_health_devices', 'stg_health__devices', none),
+    ('health_devices', 'day', 'max_health_devices', 'stg_health__devices', none),
 ] %}
 {%- set other_stock_limits = [
-    ('storage_gb', 'max_storage_gb'),
-    ('health_records_per_patient', 'max_health_records_per_patient'),
-    ('concurrent_sessions', 'max_concurrent_sessions'),
+    ('storage_gb', 'day', 'max_storage_gb'),
+    ('health_records_per_patient', 'day', 'max_health_records_per_patient'),
+    ('concurrent_sessions', 'day', 'max_concurrent_sessions'),
 ] %}
+{%- set flow_limits = clock_limits + day_limits + month_limits %}
+{%- set all_limits = flow_limits + stock_limits + other_stock_limits %}
 {#- what both the statistics and the open days know, and what nobody keeps by day -#}
 {%- set kept_figures = [
     'api_calls', 'wework_messages_sent', 'wework_alerts_triggered', 'ai_conversations',
     'ai_tokens_consumed', 'notifications_sent',
 ] %}
 {%- set other_figures = ['alerts_raised', 'emails_sent', 'sms_sent'] %}
+{%- set flows_by_day = [
+    ('kept_days', 'usage_date', today, add_days(today, 1 - windows),
+     day_limits | selectattr(3, 'in', kept_figures) | list),
+    ('unkept_days', 'usage_date', today, add_days(today, 1 - windows),
+     day_limits | selectattr(3, 'in', other_figures) | list),
+    ('kept_months', 'month_date', this_month, add_months(this_month, 1 - windows), month_limits),
+] %}
 
 with quotas as (
 
@@ -67,55 +76,34 @@ with quotas as (
 
 ),
 
-limits as (
+resources as (
 
-    {%- for resource, period, limit_column in clock_limits %}
+    {%- for limit in all_limits %}
     select
-        tenant_id,
-        '{{ resource }}' as resource_type,
-        '{{ period }}' as usage_period,
-        0 as is_stock,
-        cast({{ limit_column }} as decimal(21, 2)) as usage_limit,
-        warning_threshold_pct
-    from quotas
-
-    union all
-    {% endfor %}
-    {%- for resource, limit_column, _ in day_limits %}
-    select
-        tenant_id,
-        '{{ resource }}' as resource_type,
-        'day' as usage_period,
-        0 as is_stock,
-        cast({{ limit_column }} as decimal(21, 2)) as usage_limit,
-        warning_threshold_pct
-    from quotas
-
-    union all
-    {% endfor %}
-    {%- for resource, limit_column, _ in month_limits %}
-    select
-        tenant_id,
-        '{{ resource }}' as resource_type,
-        'month' as usage_period,
-        0 as is_stock,
-        cast({{ limit_column }} as decimal(21, 2)) as usage_limit,
-        warning_threshold_pct
-    from quotas
-
-    union all
-    {% endfor %}
-    {%- for stock in stock_limits + other_stock_limits %}
-    select
-        tenant_id,
-        '{{ stock[0] }}' as resource_type,
-        'day' as usage_period,
-        1 as is_stock,
-        cast({{ stock[1] }} as decimal(21, 2)) as usage_limit,
-        warning_threshold_pct
-    from quotas
+        '{{ limit[0] }}' as resource_type,
+        '{{ limit[1] }}' as usage_period,
+        '{{ limit[2] }}' as limit_name,
+        {{ 0 if limit in flow_limits else 1 }} as is_stock
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+
+),
+
+limits as (
+
+    select
+        quotas.tenant_id,
+        resources.resource_type,
+        resources.usage_period,
+        resources.is_stock,
+        case resources.limit_name
+            {%- for limit in all_limits %}
+            when '{{ limit[2] }}' then cast(quotas.{{ limit[2] }} as decimal(21, 2))
+            {%- endfor %}
+        end as usage_limit,
+        quotas.warning_threshold_pct
+    from quotas
+    cross join resources
 
 ),
 
@@ -251,26 +239,22 @@ used_windows as (
     from clock_windows
 
     union all
-    {%- for resource, _, figure in day_limits %}
-    select
-        tenant_id,
-        '{{ resource }}' as resource_type,
-        'day' as usage_period,
-        case when usage_date = {{ today }} then 1 else 0 end as is_current,
-        {{ figure }} as used
-    from {{ 'kept_days' if figure in kept_figures else 'unkept_days' }}
-    where usage_date >= {{ add_days(today, 1 - windows) }}
 
-    union all
-    {% endfor %}
-    {%- for resource, _, figure in month_limits %}
+    {%- for days, day, this_day, first_day, counted in flows_by_day %}
     select
-        tenant_id,
-        '{{ resource }}' as resource_type,
-        'month' as usage_period,
-        case when month_date = {{ this_month }} then 1 else 0 end as is_current,
-        {{ figure }} as used
-    from kept_months
+        {{ days }}.tenant_id,
+        resources.resource_type,
+        resources.usage_period,
+        case when {{ days }}.{{ day }} = {{ this_day }} then 1 else 0 end as is_current,
+        case resources.limit_name
+            {%- for _, _, limit_name, figure in counted %}
+            when '{{ limit_name }}' then {{ days }}.{{ figure }}
+            {%- endfor %}
+        end as used
+    from {{ days }}
+    inner join resources
+        on resources.limit_name in ('{{ counted | map(attribute=2) | join("', '") }}')
+    where {{ days }}.{{ day }} >= {{ first_day }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 
@@ -324,7 +308,7 @@ user_sessions as (
 -- storage in bytes, all others in what their limit counts
 stocks as (
 
-    {%- for resource, _, source, condition in stock_limits %}
+    {%- for resource, _, _, source, condition in stock_limits %}
     select
         tenant_id,
         '{{ resource }}' as resource_type,
