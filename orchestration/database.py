@@ -497,8 +497,11 @@ def _explain_duckdb(message: str, path: Path) -> WarehouseError | None:
             "WAREHOUSE_DUCKDB_PATH.",
         )
     if message.startswith("Catalog Error") and "does not exist" in message:
+        with_database = re.search(r'Did you mean "(\w+[.]\w+)"', message)
         return WarehouseError(
             f"{message.splitlines()[0].removeprefix('Catalog Error: ')}",
-            fix="run `warehouse deploy` first.",
+            fix=f"name its database too: {with_database[1]}."
+            if with_database
+            else "run `warehouse deploy` first.",
         )
     return None

@@ -1,6 +1,7 @@
 """Errors of drivers and disks become one sentence and a fix."""
 
 import errno
+from dataclasses import replace
 
 import duckdb
 import pymysql
@@ -74,6 +75,21 @@ def test_duckdb_lock_names_the_process():
     assert known is not None
     assert "4711" in known.message
     assert "kill 4711" in known.fix
+
+
+def test_a_table_without_its_database_is_told_with_it(tmp_path):
+    """Not that nothing was deployed."""
+    settings = replace(EMBEDDED, duckdb_path=tmp_path / "w.duckdb")
+    with duckdb.connect(str(settings.duckdb_path)) as connection:
+        connection.execute("create schema warehouse")
+        connection.execute("create table warehouse.dim_tenants (id integer)")
+        for name, fix in (
+            ("dim_tenants", "warehouse.dim_tenants"),
+            ("dim_users", "`warehouse depl"),
+        ):
+            with pytest.raises(duckdb.Error) as caught:
+                connection.execute(f"select * from {name}")
+            assert fix in str(explain(caught.value, settings))
 
 
 def test_full_disks():
