@@ -497,10 +497,10 @@ def _explain_duckdb(message: str, path: Path) -> WarehouseError | None:
             "WAREHOUSE_DUCKDB_PATH.",
         )
     if message.startswith("Catalog Error") and "does not exist" in message:
-        with_database = re.search(r'Did you mean "(\w+[.]\w+)"', message)
+        with_database = re.search(r'name (\w+) does not exist!\nDid you mean "(\w+[.]\1)"', message)
         return WarehouseError(
             f"{message.splitlines()[0].removeprefix('Catalog Error: ')}",
-            fix=f"name its database too: {with_database[1]}."
+            fix=f"name its database too: {with_database[2]}."
             if with_database
             else "run `warehouse deploy` first.",
         )

@@ -85,7 +85,8 @@ def test_a_table_without_its_database_is_told_with_it(tmp_path):
         connection.execute("create table warehouse.dim_tenants (id integer)")
         for name, fix in (
             ("dim_tenants", "warehouse.dim_tenants"),
-            ("dim_users", "`warehouse depl"),
+            ("dim_users", "`warehouse deploy`"),
+            ("dim_tenant", "`warehouse deploy`"),  # one like it is not it
         ):
             with pytest.raises(duckdb.Error) as caught:
                 connection.execute(f"select * from {name}")
