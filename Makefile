@@ -56,7 +56,7 @@ demo: setup ## Deploy, fill, build, test and validate (TARGET=embedded, mysql or
 
 .PHONY: test
 test: setup lint mysql-up ## Lint, then test everything on DuckDB and on MySQL
-	$(BIN)/python -m pytest -n $(JOBS) $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(SIDE_BY_SIDE) --durations=40 --durations-min=20 $(PYTEST_ARGS)
 
 .PHONY: browser
 browser: ## Install Debian's Chromium (as root), in which tests walk through pages

@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
@@ -147,15 +148,25 @@ def as_like(like: Content, content: Content) -> Content:
 
 
 def _read_all(aside: Path) -> None:
-    """In the process of its own: the relations that are wanted, into a file each."""
+    """In the process of its own: the relations that are wanted, into a file each.
+
+    Two at a time, as Spark plans a query with one core.
+    """
     settings = load_settings()
     started = session(settings)
-    for number, (home, name) in enumerate(pickle.loads((aside / "places.pickle").read_bytes())):
+
+    def read_one(number: int, place: Place) -> None:
+        home, name = place
         frame = started.table(f"`{settings.database_prefix}{home}`.`{name}`").drop("window_day")
         kinds = tuple("float" if k in ("double", "float") else "" for _, k in frame.dtypes)
         rows: list[tuple[Any, ...]] = [tuple(row) for row in frame.collect()]
         content = Content(tuple(frame.columns), kinds, rows)
         (aside / f"{number}.pickle").write_bytes(pickle.dumps(content))
+
+    wanted: list[Place] = pickle.loads((aside / "places.pickle").read_bytes())
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(read_one, *each) for each in enumerate(wanted)]:
+            done.result()
 
 
 def folders(settings: Settings) -> dict[str, dict[str, Folder]]:
