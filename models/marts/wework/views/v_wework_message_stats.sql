@@ -2,7 +2,8 @@
 -- in the last 30 days, as_of's day included. Days before the last one that was built are
 -- wework_message_daily's, as that build found them; that day and later ones are counted from the
 -- messages. The means must not be summed or averaged over rows.
-{%- set first_day = add_days(as_of_date(), -29) -%}
+{%- set days_shown = 30 -%}
+{%- set first_day = add_days(as_of_date(), 1 - days_shown) -%}
 {%- set end = add_days(as_of_date(), 1) %}
 
 with last_build as (
@@ -10,6 +11,19 @@ with last_build as (
     -- a table that does not reach back so far yet, after a backfill of some days say, counts for nothing
     select case when min(stat_date) <= {{ first_day }} then max(stat_date) else {{ first_day }} end as last_day
     from {{ ref('wework_message_daily') }}
+
+),
+
+-- day by day: MySQL then reads each one's rows, or those of a tenant, in a row
+built_days as (
+
+    select days_back.stat_date
+    from last_build
+    inner join (
+        select {{ add_days(first_day, 'numbers.n') }} as stat_date
+        from ({{ number_rows(days_shown) }}) as numbers
+    ) as days_back
+        on last_build.last_day > days_back.stat_date
 
 ),
 
@@ -43,9 +57,9 @@ select
     days.message_count,
     {{ exact_divide('days.processing_ms_sum', 'days.processing_count', 2) }} as avg_processing_time,
     {{ exact_divide('days.response_ms_sum', 'days.response_count', 2) }} as avg_response_time
-from {{ ref('wework_message_daily') }} as days
-inner join last_build
-    on last_build.last_day > days.stat_date
+from built_days
+inner join {{ ref('wework_message_daily') }} as days
+    on days.stat_date = built_days.stat_date
 where days.stat_date >= {{ first_day }}
     and days.stat_date < {{ end }}
 
