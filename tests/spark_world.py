@@ -40,6 +40,8 @@ ONLY_BUILT = ("--resource-type", "model", "--resource-type", "seed", "--resource
 SHORT_LIVED = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djdk.lang.Process.launchMechanism=VFORK"
     " -Dderby.system.durability=test"
+    # a busy machine comes late to the socket on which a result waits
+    " -Dspark.python.authenticate.socketTimeout=600s"
 )
 # (database, name)
 Place = tuple[str, str]

@@ -42,3 +42,16 @@ def test_a_night_s_window_reads_no_history(demo: Demo, model: str) -> None:
             elif not step["possible_keys"]:
                 wrong.append(f"{name}: {step['type']} of all {step['rows']} rows")
     assert wrong == []
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize(("condition", "parts"), [("", 1), ("where tenant_id = 'demo'", 2)])
+def test_thirty_days_are_read_day_by_day(demo: Demo, condition: str, parts: int) -> None:
+    """Of the days by their key's first parts; of the messages the last day's can be found."""
+    home = demo.on("mysql").database_prefix + "wework_platform"
+    reads = demo.reads(f"select * from `{home}`.v_wework_message_stats {condition}")
+    [days] = [step for step in reads["days"] if step["type"] != "index"]
+    assert (days["key"], len(days["ref"].split(","))) == ("PRIMARY", parts)
+    [messages] = reads["wework_message_records"]
+    assert "ix_created_at_tenant_id" in messages["possible_keys"]
+    assert set(messages["partitions"].split(",")) <= MONTHS

@@ -21,7 +21,7 @@ built_days as (
     from last_build
     inner join (
         select {{ add_days(first_day, 'numbers.n') }} as stat_date
-        from ({{ number_rows(days_shown) }}) as numbers
+        from ({{ number_rows(days_shown) }}) as numbers -- noqa: AL05
     ) as days_back
         on last_build.last_day > days_back.stat_date
 
