@@ -157,8 +157,8 @@ def _read_all(aside: Path) -> None:
     settings = load_settings()
     started = session(settings)
 
-    def read_one(number: int, place: Place) -> None:
-        home, name = place
+    def read_one(numbered: tuple[int, Place]) -> None:
+        number, (home, name) = numbered
         frame = started.table(f"`{settings.database_prefix}{home}`.`{name}`").drop("window_day")
         kinds = tuple("float" if k in ("double", "float") else "" for _, k in frame.dtypes)
         rows: list[tuple[Any, ...]] = [tuple(row) for row in frame.collect()]
@@ -167,8 +167,7 @@ def _read_all(aside: Path) -> None:
 
     wanted: list[Place] = pickle.loads((aside / "places.pickle").read_bytes())
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(read_one, *each) for each in enumerate(wanted)]:
-            done.result()
+        list(pool.map(read_one, enumerate(wanted)))
 
 
 def folders(settings: Settings) -> dict[str, dict[str, Folder]]:
