@@ -114,11 +114,10 @@ def _forget_others(copies: list[Path]) -> None:
 
 def _url(archive: Archive, where: str) -> str:
     # not as_uri(): Spark takes `day%3D2026-06-30` for a folder that is not there, and empty
-    return (
-        f"file://{where}"
-        if archive.fs.protocol[0] == "file"
-        else archive.fs.unstrip_protocol(where)
-    )
+    if archive.fs.protocol[0] == "file":
+        return f"file://{where}"
+    # as it was given: fsspec's own form has no host, and s3:// where s3a:// was said
+    return archive.url.rstrip("/") + where.removeprefix(archive.root)
 
 
 def columns_of(table: Table) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import WarehouseError
+from orchestration.retention.archive import Archive
 from orchestration.schema.record import Column, load_record
 from orchestration.settings import PROJECT_ROOT, load_settings
 from orchestration.spark import catalog, session, sources
@@ -47,6 +48,21 @@ print(json.dumps(ProfileRenderer({}).render_data(profile["outputs"]["spark"])))
 )
 def test_types_are_the_files(data_type: str, wanted: str) -> None:
     assert sources.spark_type(Column("", data_type, "", "")) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("/srv/lake", "file:///srv/lake/days/x"),
+        ("file:///srv/lake/", "file:///srv/lake/days/x"),
+        ("webhdfs://names:9870/lake", "webhdfs://names:9870/lake/days/x"),
+        ("webhdfs://names:9870/lake/", "webhdfs://names:9870/lake/days/x"),
+    ],
+)
+def test_a_url_stays_as_it_was_given(given: str, wanted: str) -> None:
+    """Hadoop needs the scheme and the host, which are not in fsspec's paths."""
+    archive = Archive(load_settings({"WAREHOUSE_ARCHIVE_URL": given}))
+    assert sources._url(archive, f"{archive.root}/days/x") == wanted
 
 
 def test_secrets_are_not_registered() -> None:
