@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 import fsspec
 import pyarrow as pa
@@ -68,7 +69,26 @@ class Manifest:
 def archive_url(settings: Settings) -> str:
     """WAREHOUSE_ARCHIVE_URL, a folder or any URL that fsspec knows; else each engine's own."""
     own = settings.local_dir / "archive" / settings.target
-    return settings.environment.get("WAREHOUSE_ARCHIVE_URL") or str(own)
+    url = settings.environment.get("WAREHOUSE_ARCHIVE_URL") or str(own)
+    if urlsplit(url).password is not None:
+        raise WarehouseError(
+            "WAREHOUSE_ARCHIVE_URL has a password in it, which messages and catalogs would show.",
+            fix="leave it out, and give it to fsspec: in ~/.config/fsspec/*.json, or as "
+            f"FSSPEC_{urlsplit(url).scheme.upper()}_PASSWORD.",
+        )
+    return url
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """What fsspec opens for the URL, and the path in it."""
+    try:
+        return fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:  # a package is missing, or nobody knows the scheme
+        raise WarehouseError(
+            f"WAREHOUSE_ARCHIVE_URL={url} cannot be opened: {error}.",
+            fix="install what fsspec asks for (`.venv/bin/python -m pip install s3fs` for s3://), "
+            "or set it to a folder.",
+        ) from error
 
 
 def archive_key(settings: Settings) -> bytes | None:
@@ -99,7 +119,7 @@ class Archive:
     def __init__(self, settings: Settings) -> None:
         """Look at nothing yet."""
         self.url = archive_url(settings)
-        self.fs, self.root = fsspec.core.url_to_fs(self.url)
+        self.fs, self.root = _file_system(self.url)
         self._key = archive_key(settings)
 
     def obstacle(self, table: Table) -> str:

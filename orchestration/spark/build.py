@@ -114,7 +114,11 @@ def build_and_tell(
     Then DuckDB's file of views over it, unless `reader` is False; dbt's tests and the quality
     suites on that file if they are asked for.
     """
+    from orchestration.spark.reader import check_lake
+
     settings = with_archive_key(settings)
+    if reader:
+        check_lake(settings)
     built = build(settings, select=select, full_refresh=full_refresh, progress=progress)
     failed: list[str] = []
     if reader:

@@ -56,6 +56,7 @@ class SparkDbt(Dbt):
             with _as_failures():
                 require()
                 day = fresh_day(own, context.log.info)
+                reader.check_lake(own)
             here = at_day(own, day)
 
             def run(

@@ -8,16 +8,18 @@ import platform
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from orchestration.errors import WarehouseError
+from orchestration.lake.days import Day
 from orchestration.retention.archive import Archive
 from orchestration.schema.record import Column, load_record
 from orchestration.settings import PROJECT_ROOT, load_settings
-from orchestration.spark import catalog, session, sources
+from orchestration.spark import build, catalog, reader, session, sources
 
 # The profile as dbt renders it; its flags are the process's, so this is one of its own.
 SHOW_PROFILE = """
@@ -150,6 +152,28 @@ def test_a_lake_without_a_day_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(WarehouseError, match="has no day") as said:
         catalog.prepare(load_settings({"WAREHOUSE_LOCAL_DIR": str(tmp_path)}))
     assert "lake sync --full" in said.value.fix
+
+
+def test_a_lake_that_duckdb_cannot_read_is_told_before_spark_begins(tmp_path: Path) -> None:
+    """Of an address that it does not know DuckDB says that no file is there."""
+    here = load_settings({"WAREHOUSE_ARCHIVE_URL": str(tmp_path), "WAREHOUSE_LOCAL_DIR": "unused"})
+    reader.check_lake(here)
+    elsewhere = load_settings({"WAREHOUSE_ARCHIVE_URL": "memory://lake"})
+    with pytest.raises(WarehouseError, match="has no day"):
+        reader.check_lake(elsewhere)
+    day = Day("2026-06-30", "2026-06-30 23:59:59", "1", "2026-06-01", {})
+    archive = Archive(elsewhere)
+    archive.fs.makedirs(f"{archive.root}/days/day=2026-06-30")
+    archive.fs.pipe(
+        f"{archive.root}/days/day=2026-06-30/_manifest.json", json.dumps(asdict(day)).encode()
+    )
+    with pytest.raises(
+        WarehouseError, match="cannot read the lake memory://lake: it finds"
+    ) as said:
+        reader.check_lake(elsewhere)
+    assert "--no-reader" in said.value.fix
+    with pytest.raises(WarehouseError, match="cannot read the lake"):
+        build.build_and_tell(elsewhere, say=print, progress=print)
 
 
 def test_what_spark_adds_is_locked_with_the_rest() -> None:
