@@ -109,6 +109,7 @@ def compared_with_spark(demo: Demo, folder: Path) -> int:
             other = replace(demo.content("mysql", *place), kinds=wanted.kinds)
             told += differences({place: other}, {place: found}, "MySQL")
         rows += len(found.rows)
+    print(f"{len(places)} relations, {rows:,} rows on Spark and on {', '.join(demo.building)}")
     assert told == []
     return rows
 
