@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from harness import clean_environment
+from warehouses import ENGINES_SPARINGLY
 
 from orchestration import database
 from orchestration.dbt_project import dbt_arguments, run_dbt, summarise, target_path
@@ -663,6 +664,7 @@ def test_second_build_replaces_the_trailing_window_only(builds: Builds, mart: st
     assert differences(builds.second[mart], wanted) == []
 
 
+@pytest.mark.parametrize("engine_settings", ENGINES_SPARINGLY, indirect=True)
 def test_growth_is_built_without_core(engine_settings: Settings) -> None:
     """Core switched off has no tenants to offer: a tenant begins with its first account."""
     settings = replace(engine_settings, as_of=AS_OF, domains=("wework",))
