@@ -63,8 +63,9 @@ DEFINITION_ATTEMPTS = 8
 # messages does. The server's own temptable_max_ram (1 GiB for all sessions) stands above it, and
 # where nothing is left of that, other sessions' statements fail: no step takes more than an eighth.
 TEMPORARY_TABLE_BYTES = 256 * 2**20
-# Tries of a statement that found none left, a second longer apart each time.
-TEMPORARY_TABLE_ATTEMPTS = 10
+# Seconds for which a statement that found none left is tried again: as long as another one's may
+# take that builds a year of events. And the longest pause between two tries.
+TEMPORARY_TABLE_PATIENCE, TEMPORARY_TABLE_PAUSE = 900, 10
 # What a user needs for whose session the general log is to be off: both, or what stood for both.
 LOOKS_AWAY = re.compile(
     r"\bSUPER\b|(?=.*\bCONNECTION_ADMIN\b).*\bS(ESSION|YSTEM)_VARIABLES_ADMIN\b"
@@ -191,21 +192,30 @@ def _waiting_for_memory(kind: type) -> type:
 
     Only the statement is undone by MySQL, so that its transaction can go on.
     """
+    from dbt.events import AdapterLogger
+
     from orchestration import database
 
     class WaitingCursor(kind):
         def execute(self, *args: Any, **kwargs: Any) -> Any:
+            until = 0.0
             for attempt in count(1):
                 try:
                     return super().execute(*args, **kwargs)
                 except mysql.connector.ProgrammingError as error:
                     if not database.is_out_of_temporary_memory(error):
                         raise
-                    if attempt == TEMPORARY_TABLE_ATTEMPTS:
+                    until = until or time.monotonic() + TEMPORARY_TABLE_PATIENCE
+                    if time.monotonic() >= until:
                         raise mysql.connector.ProgrammingError(
                             str(database.out_of_temporary_memory()), errno=error.errno
                         ) from error
-                time.sleep(attempt)
+                if attempt == 1:
+                    AdapterLogger("MySQL").warning(
+                        "MySQL has no memory left for temporary tables: waiting for other "
+                        f"statements to end, {TEMPORARY_TABLE_PATIENCE} s at most."
+                    )
+                time.sleep(min(attempt, TEMPORARY_TABLE_PAUSE))
                 super().execute("set tmp_table_size = default")  # it may be its own that are large
 
     return WaitingCursor

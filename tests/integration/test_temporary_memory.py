@@ -12,6 +12,7 @@ import dbt.adapters.mysql.connections  # noqa: F401 (dbt's plug-ins below want i
 import mysql.connector
 import pymysql
 import pytest
+from dbt.events.functions import EVENT_MANAGER
 from private_servers import server_with
 
 import dbt_warehouse_session as session
@@ -100,6 +101,9 @@ def _dbt_connection(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_dbt_s_statement_waits_and_its_transaction_goes_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(EVENT_MANAGER, "callbacks", [lambda told: heard.append(told.info.msg)])
+    monkeypatch.setattr(session, "TEMPORARY_TABLE_PAUSE", 0.5)
     handle = _dbt_connection(settings, monkeypatch)
     try:
         cursor = handle.cursor()
@@ -112,6 +116,8 @@ def test_dbt_s_statement_waits_and_its_transaction_goes_on(
         handle.commit()
         cursor.execute("select count(*), sum(n) from waiting.kept")
         assert cursor.fetchall() == [(2, 2)]
+        [told] = [text for text in heard if "no memory left" in text]
+        assert "waiting for other statements to end, 900 s at most" in told
     finally:
         handle.close()
 
@@ -119,7 +125,7 @@ def test_dbt_s_statement_waits_and_its_transaction_goes_on(
 def test_who_waits_in_vain_is_told_what_to_raise(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "TEMPORARY_TABLE_ATTEMPTS", 2)
+    monkeypatch.setattr(session, "TEMPORARY_TABLE_PATIENCE", 1)
     handle = _dbt_connection(settings, monkeypatch)
     try:
         with no_memory_left(settings, 3):
