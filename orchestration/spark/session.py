@@ -16,7 +16,7 @@ from orchestration.errors import WarehouseError
 from orchestration.settings import Settings, one_of
 
 # How dbt reaches Spark, and what it imports for that.
-METHODS = {"session": "pyspark", "thrift": "pyhive"}
+METHODS = {"session": ("pyspark",), "thrift": ("pyhive", "thrift_sasl")}
 # Wall clock without a zone throughout, as in the databases; errors where a value does not fit.
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -59,10 +59,14 @@ def require(environment: Mapping[str, str] = os.environ) -> None:
             fix="run `make setup-spark`, which adds it to .venv.",
         )
     method = environment.get("WAREHOUSE_SPARK_METHOD") or "session"
-    if not _is_there(METHODS[one_of("WAREHOUSE_SPARK_METHOD", method, tuple(METHODS))]):
+    needed = METHODS[one_of("WAREHOUSE_SPARK_METHOD", method, tuple(METHODS))]
+    if not all(map(_is_there, needed)):
         raise WarehouseError(
-            f"WAREHOUSE_SPARK_METHOD={method} needs {METHODS[method]}, which cannot be imported.",
-            fix="run `.venv/bin/python -m pip install 'dbt-spark[PyHive]'`; no lock has it.",
+            f"WAREHOUSE_SPARK_METHOD={method} needs {' and '.join(needed)}, which cannot be "
+            "imported.",
+            # by name: pip 23.2 does not find PyHive's own extra for them
+            fix="run `.venv/bin/python -m pip install 'dbt-spark[PyHive]' thrift_sasl pure-sasl`; "
+            "no lock has them.",
         )
     if method != "session" and not environment.get("WAREHOUSE_SPARK_METASTORE"):
         raise WarehouseError(

@@ -1,7 +1,7 @@
 """dbt on a Spark Thrift server, whose catalog is a Hive metastore: DuckDB's answers again.
 
 Both come with pyspark and run on this machine. Skipped without Spark (`make setup-spark`), Java or
-PyHive (`pip install 'dbt-spark[PyHive]'`).
+PyHive (`pip install 'dbt-spark[PyHive]' thrift_sasl pure-sasl`).
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def build(settings: Settings, select: str, **more: str) -> subprocess.CompletedP
 def test_a_server_builds_duckdbs_rows(tmp_path: Path) -> None:
     """Whole, then the window again; what it cannot build is told."""
     spark_world.needs_spark()
-    pytest.importorskip("pyhive", reason="PyHive: `pip install 'dbt-spark[PyHive]'`")
+    for name in ("pyhive", "thrift_sasl"):
+        pytest.importorskip(name, reason="`pip install 'dbt-spark[PyHive]' thrift_sasl pure-sasl`")
     settings = load_settings(_own_environment(tmp_path, WAREHOUSE_DOMAINS="ai"))
     settings = spark_world.with_lake(settings, tmp_path)
     settings = spark_world.deployed(settings, tmp_path / "sample", AS_OF)

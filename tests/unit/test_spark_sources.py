@@ -88,15 +88,15 @@ def test_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_it_is_said_what_a_server_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "_is_there", lambda module: module != "pyhive")
+    monkeypatch.setattr(session, "_is_there", lambda module: module != "thrift_sasl")
     own = {"WAREHOUSE_LOCAL_DIR": str(tmp_path), "WAREHOUSE_SPARK_METHOD": "livy"}
     with pytest.raises(WarehouseError, match="Unknown WAREHOUSE_SPARK_METHOD 'livy'") as said:
         session.require(own)
     assert "session, thrift" in said.value.fix
     own["WAREHOUSE_SPARK_METHOD"] = "thrift"
-    with pytest.raises(WarehouseError, match="thrift needs pyhive") as said:
+    with pytest.raises(WarehouseError, match="thrift needs pyhive and thrift_sasl") as said:
         session.require(own)
-    assert "pip install 'dbt-spark[PyHive]'" in said.value.fix
+    assert "pip install 'dbt-spark[PyHive]' thrift_sasl" in said.value.fix
     monkeypatch.setattr(session, "_is_there", lambda _: True)
     with pytest.raises(WarehouseError, match="METASTORE is not set") as said:
         session.require(own)
