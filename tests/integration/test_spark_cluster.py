@@ -84,6 +84,8 @@ def start(
         "SPARK_CONF_DIR": str(folder),
         "SPARK_DAEMON_MEMORY": memory,
         "SPARK_LOCAL_IP": "127.0.0.1",
+        # what it puts aside, a folder for each session of a server, stays with the test
+        "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={folder}",
     }
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(

@@ -42,7 +42,6 @@ def server(folder: Path, warehouse: Path) -> Iterator[dict[str, str]]:
         "spark.sql.warehouse.dir": str(warehouse),
         "spark.local.dir": str(folder),
         "spark.hadoop.hive.metastore.uris": url,
-        "spark.hadoop.hive.downloaded.resources.dir": str(folder / "resources"),
     }
     lines = [f"{name} {value}\n" for name, value in defaults.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
