@@ -59,10 +59,11 @@ _HMAC_BLOCK_BYTES = 64
 LOCK_ERRORS = ("1213 (40001)", "1205 (HY000)")
 DEFINITIONS = ("create or replace", "alter table", "rename table", "drop table")
 DEFINITION_ATTEMPTS = 8
-# What a step may keep in memory before it goes to disk: with MySQL's 16 MiB a rollup of a week of
-# messages does. The server's own temptable_max_ram (1 GiB for all sessions) stands above it, and
-# where nothing is left of that, other sessions' statements fail: no step takes more than an eighth.
-TEMPORARY_TABLE_BYTES = 256 * 2**20
+# What a temporary table may keep in memory before it goes to disk: with MySQL's 16 MiB a rollup of
+# a week of messages does. The server's own temptable_max_ram (1 GiB for all sessions) stands above,
+# and where nothing is left of that, other sessions' statements fail. A step has up to a dozen such
+# tables at once: a 32nd for each leaves room for a second step and for the applications.
+TEMPORARY_TABLE_BYTES, TEMPORARY_TABLE_SHARE = 256 * 2**20, 32
 # Seconds for which a statement that found none left is tried again: as long as another one's may
 # take that builds a year of events. And the longest pause between two tries.
 TEMPORARY_TABLE_PATIENCE, TEMPORARY_TABLE_PAUSE = 900, 10
@@ -108,8 +109,8 @@ def prepare_mysql_session(cursor: Any, pads: tuple[bytes, bytes] | None) -> None
     database.check_server_version(str(cursor.fetchone()[0]))
     cursor.execute(
         f"{database.SESSION}, sql_mode = concat(@@sql_mode, ',PIPES_AS_CONCAT'), "
-        f"tmp_table_size = cast(least({TEMPORARY_TABLE_BYTES}, @@global.temptable_max_ram div 8)"
-        " as unsigned), "
+        f"tmp_table_size = cast(least({TEMPORARY_TABLE_BYTES}, "
+        f"@@global.temptable_max_ram div {TEMPORARY_TABLE_SHARE}) as unsigned), "
         # else `insert … select` locks what it reads, and applications wait for the build's end
         "transaction_isolation = 'READ-COMMITTED'"
     )

@@ -147,4 +147,4 @@ def test_a_session_leaves_the_others_some(settings: Settings) -> None:
         session.prepare_mysql_session(cursor, None)
         cursor.execute("select @@tmp_table_size, @@global.temptable_max_ram")
         [(own, all_sessions)] = cursor.fetchall()
-    assert own * 8 == all_sessions
+    assert own * 32 == all_sessions
