@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from orchestration.errors import WarehouseError
 from orchestration.lake.days import Day, read_day
+from orchestration.retention.archive import archive_url
 from orchestration.retention.policy import sealed_columns
 from orchestration.settings import Settings
 from orchestration.spark.session import folder, require, session
@@ -63,11 +64,21 @@ def prepare(settings: Settings, progress: Progress = lambda _: None) -> Day:
 
 def register(settings: Settings, changed: Sequence[Source]) -> None:
     """Put tables anew into Spark's catalog; their rows are the lake's files, counted once."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
     spark = session(settings)
     for schema in {settings.database_prefix + LAKE, *(_schema(settings, one) for one in changed)}:
         spark.sql(f"create database if not exists `{schema}`")
-    names = {_register(settings, spark, source): source for source in changed}
-    counts = _counts(spark, names)
+    try:
+        names = {_register(settings, spark, source): source for source in changed}
+        counts = _counts(spark, names)
+    except (PySparkException, Py4JError) as error:
+        raise WarehouseError(
+            f"Spark cannot read the lake {archive_url(settings)}: {_cause(error)}",
+            fix="see that Spark's machines reach it; for another scheme than file:// Hadoop's "
+            "connector belongs into spark.jars.packages (spark-defaults.conf).",
+        ) from error
     for name, source in names.items():
         if (found := counts.get(name, 0)) != source.rows:
             raise WarehouseError(
@@ -76,6 +87,12 @@ def register(settings: Settings, changed: Sequence[Source]) -> None:
                 fix="let `warehouse lake sync --full` end, and see whether Spark's machines reach "
                 f"{source.folder}.",
             )
+
+
+def _cause(error: Exception) -> str:
+    """The sentence of the Java exception, without where it comes from."""
+    java = getattr(error, "java_exception", None)
+    return str(java.toString() if java is not None else error).strip().splitlines()[0]
 
 
 def _counts(spark: Any, names: Mapping[str, Source]) -> Mapping[str, int]:

@@ -61,6 +61,19 @@ here.sql("create table aside.one using parquet as select 1 as id")
 print("ready", flush=True)
 time.sleep(600)
 """
+# A table of the lake in a place for which Hadoop has no connector.
+ELSEWHERE = """
+from orchestration.errors import WarehouseError
+from orchestration.schema.record import load_record
+from orchestration.settings import load_settings
+from orchestration.spark.catalog import register
+from orchestration.spark.sources import Source
+try:
+    table = load_record(("core",)).table("saas_roles")
+    register(load_settings(), [Source(table, 1, "nowhere://machine/lake/saas_roles")])
+except WarehouseError as error:
+    print(error.message, error.fix)
+"""
 ONE_KEY = "assert_core_facts_have_one_mask_key"
 # The day's changes beside its new rows: states that snapshots keep, rows that are no more.
 CHANGES = (
@@ -153,6 +166,19 @@ def test_a_table_whose_files_are_not_there_is_not_registered(tmp_path: Path) -> 
     assert done.returncode == 1
     assert "Spark sees 0 rows of saas_roles where the lake's manifests have" in done.stderr
     assert not (settings.spark_dir / "registered.json").exists()
+
+
+def test_a_lake_that_spark_cannot_read_is_named(tmp_path: Path) -> None:
+    spark_world.needs_spark()
+    settings = load_settings(_own_environment(tmp_path, WAREHOUSE_ARCHIVE_URL="/srv/lake"))
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], env=settings.child_environment(), cwd=PROJECT_ROOT,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Spark cannot read the lake /srv/lake: " in done.stdout
+    assert 'No FileSystem for scheme "nowhere"' in done.stdout
+    assert "spark.jars.packages" in done.stdout and "\n\tat " not in done.stdout
 
 
 def differences(
