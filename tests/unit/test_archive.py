@@ -10,6 +10,8 @@ from orchestration.errors import WarehouseError
 from orchestration.retention.archive import Archive
 from orchestration.settings import load_settings
 
+WORD = "hidden-word"
+
 
 def opened(url: str) -> Archive:
     return Archive(load_settings({"WAREHOUSE_ARCHIVE_URL": url}))
@@ -29,7 +31,7 @@ def test_it_is_said_which_package_a_scheme_needs() -> None:
 
 def test_a_password_is_refused_and_not_shown() -> None:
     with pytest.raises(WarehouseError, match="has a password in it") as said:
-        opened("ftp://writer:hidden-word@files.example/lake")
+        opened(f"ftp://writer:{WORD}@files.example/lake")
     assert "FSSPEC_FTP_PASSWORD" in said.value.fix
-    assert "hidden-word" not in f"{said.value.message} {said.value.fix}"
+    assert WORD not in f"{said.value.message} {said.value.fix}"
     assert opened("memory://lake@home/one").root == "/lake@home/one"
