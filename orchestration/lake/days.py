@@ -101,14 +101,14 @@ def sync_day(
                 progress(f"{table.name}: {manifests[table.name].rows:,} rows")
         run = day.place.rsplit("=", 1)[1]
         made = Day(str(now.date()), str(now), run, str(first_of_month(now.date())), manifests)
-        day.put_text(_manifest_of(day, made.day), json.dumps(asdict(made), indent=1))
+        day.put_text(manifest_of(day, made.day), json.dumps(asdict(made), indent=1))
     return read_day(settings, made.day)
 
 
 def days(settings: Settings) -> list[str]:
     """The days that are whole, in order."""
     archive = Archive(settings)
-    return [day for day in _days(archive) if archive.fs.exists(_manifest_of(archive, day))]
+    return [day for day in _days(archive) if archive.fs.exists(manifest_of(archive, day))]
 
 
 def read_day(settings: Settings, day: str = "") -> Day:
@@ -120,7 +120,7 @@ def read_day(settings: Settings, day: str = "") -> Day:
             f"The lake {archive.url} has no day{f' {day}' if day else ''}.",
             fix="run `warehouse lake sync --full`, or set WAREHOUSE_ARCHIVE_URL to the lake.",
         )
-    file = _manifest_of(archive, day or known[-1])
+    file = manifest_of(archive, day or known[-1])
     try:
         told = json.loads(archive.fs.cat_file(file))
         tables = {name: Manifest(**one) for name, one in told.pop("tables").items()}
@@ -161,15 +161,15 @@ def _beyond_months(table: Table, source: sa.TableClause, now: datetime) -> Seque
 def _tidy(archive: Archive, keep_days: int, today: date) -> None:
     """Remove old days, and runs that no manifest names: replaced, or killed."""
     known = _days(archive)
-    whole = [day for day in known if archive.fs.exists(_manifest_of(archive, day))]
+    whole = [day for day in known if archive.fs.exists(manifest_of(archive, day))]
     oldest = str(today - timedelta(days=keep_days - 1))
     for day in known:
         old = day < oldest and day != (whole[-1] if whole else "")
         if old and day in whole:
-            archive.fs.rm_file(_manifest_of(archive, day))  # first: from now on it is no day
+            archive.fs.rm_file(manifest_of(archive, day))  # first: from now on it is no day
         named = ""
         if not old and day in whole:
-            named = str(json.loads(archive.fs.cat_file(_manifest_of(archive, day)))["run"])
+            named = str(json.loads(archive.fs.cat_file(manifest_of(archive, day)))["run"])
         for under in ("", "/_sealed"):
             folder = f"{archive.root}{under}/{FULL}/day={day}"
             for run in _names(archive, folder, "run="):
@@ -193,5 +193,6 @@ def _names(archive: Archive, folder: str, prefix: str) -> list[str]:
     return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
-def _manifest_of(archive: Archive, day: str) -> str:
+def manifest_of(archive: Archive, day: str) -> str:
+    """Where a day's manifest lies."""
     return f"{archive.root}/{FULL}/day={day}/{MANIFEST}"

@@ -122,6 +122,19 @@ class Archive:
         self.fs, self.root = _file_system(self.url)
         self._key = archive_key(settings)
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return bool(self.fs.protocol[0] == "file")
+
+    def address(self, path: str) -> str:
+        """A path in it as a URL, for who reads it without fsspec."""
+        # not as_uri(): Spark takes `day%3D2026-06-30` for a folder that is not there, and empty
+        if self.is_folder:
+            return f"file://{path}"
+        # as it was given: fsspec's own form has no host, and s3:// where s3a:// was said
+        return self.url.rstrip("/") + path.removeprefix(self.root)
+
     def obstacle(self, table: Table) -> str:
         """Why the table cannot be archived here; empty when it can."""
         if sealed_columns(table) and self._key is None:

@@ -92,7 +92,7 @@ def register(settings: Settings, changed: Sequence[Source]) -> None:
 def _cause(error: Exception) -> str:
     """The sentence of the Java exception, without where it comes from."""
     java = getattr(error, "java_exception", None)
-    return str(java.toString() if java is not None else error).strip().splitlines()[0]
+    return str(java.toString() if java is not None else error).strip().partition("\n")[0]
 
 
 def _counts(spark: Any, names: Mapping[str, Source]) -> Mapping[str, int]:

@@ -18,9 +18,9 @@ import duckdb
 from orchestration import database
 from orchestration.ab_tests import RESULTS
 from orchestration.errors import WarehouseError
-from orchestration.lake.days import FULL, Day, read_day
+from orchestration.lake.days import Day, manifest_of, read_day
 from orchestration.manifest import Manifest, dbt_process
-from orchestration.retention.archive import MANIFEST, Archive
+from orchestration.retention.archive import Archive
 from orchestration.schema.metadata import duckdb_type
 from orchestration.schema.record import WAREHOUSE_DATABASES, Column, load_record
 from orchestration.settings import DATABASES, Settings
@@ -108,17 +108,16 @@ def check_lake(settings: Settings) -> None:
     Of an address that it does not know DuckDB says that nothing is there, not that it cannot look.
     """
     archive = Archive(settings)
-    if archive.fs.protocol[0] == "file":
+    if archive.is_folder:
         return
-    day = read_day(settings).day
+    known = archive.address(manifest_of(archive, read_day(settings).day))
     why = "it finds no file there"
     with duckdb.connect() as connection:
         try:
-            known = f"{archive.url.rstrip('/')}/{FULL}/day={day}/{MANIFEST}"
             if connection.execute("select * from glob(?)", [known]).fetchone():
                 return
         except duckdb.Error as error:
-            why = str(error).splitlines()[0]
+            why = str(error).partition("\n")[0]
     raise WarehouseError(
         f"DuckDB, whose file shows what Spark builds, cannot read the lake {archive.url}: {why}",
         fix="give it what it needs (for s3:// `install httpfs` and `create persistent secret`), or "

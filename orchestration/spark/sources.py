@@ -72,8 +72,8 @@ def sources(settings: Settings, day: Day) -> Iterator[Source]:
             files = tuple(copy.name for copy in copies)
             yield Source(table, rows, f"file://{copies[0].parent}", files=files)
         else:
-            where = _url(months, f"{months.root}/{table.name}") if known else ""
-            yield Source(table, rows, _url(today, today.folder(table)), where, day.open_from[:7])
+            where = months.address(f"{months.root}/{table.name}") if known else ""
+            yield Source(table, rows, today.address(today.folder(table)), where, day.open_from[:7])
 
 
 def _opened(
@@ -110,14 +110,6 @@ def _forget_others(copies: list[Path]) -> None:
     """Copies of a table's parts that were renewed since, or left by a killed run."""
     for other in set(copies[0].parent.iterdir()) - set(copies):
         shutil.rmtree(other)
-
-
-def _url(archive: Archive, where: str) -> str:
-    # not as_uri(): Spark takes `day%3D2026-06-30` for a folder that is not there, and empty
-    if archive.fs.protocol[0] == "file":
-        return f"file://{where}"
-    # as it was given: fsspec's own form has no host, and s3:// where s3a:// was said
-    return archive.url.rstrip("/") + where.removeprefix(archive.root)
 
 
 def columns_of(table: Table) -> dict[str, str]:

@@ -64,7 +64,7 @@ def test_types_are_the_files(data_type: str, wanted: str) -> None:
 def test_a_url_stays_as_it_was_given(given: str, wanted: str) -> None:
     """Hadoop needs the scheme and the host, which are not in fsspec's paths."""
     archive = Archive(load_settings({"WAREHOUSE_ARCHIVE_URL": given}))
-    assert sources._url(archive, f"{archive.root}/days/x") == wanted
+    assert archive.address(f"{archive.root}/days/x") == wanted
 
 
 def test_secrets_are_not_registered() -> None:
